@@ -1,0 +1,125 @@
+"""What a trained network has learned: effective weights, sparsity, gates, discretised copies.
+
+Everything here takes a single network or an :class:`nalu.Ensemble`; for an ensemble every result has a first axis of
+size S.
+"""
+
+from __future__ import annotations
+
+import copy
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+from nalu import functional
+from nalu.ensemble import Ensemble
+from nalu.nac import NAC
+from nalu.nalu import NALU
+from nalu.nau import NAU, NMU
+
+SATURATED = 20.0
+"""tanh(20) and sigmoid(20) differ from 1 by less than the resolution of float32."""
+
+
+@torch.no_grad()
+def effective_weights(model: nn.Module) -> dict[str, Tensor]:
+    """The weights that arithmetic units apply, by module name, each ``(out, in)`` or ``(S, out, in)``.
+
+    ``layer`` for the additive (or only) path, ``layer.mul`` for separate multiplicative weights of a NALU. Plain
+    linear layers are listed by their weight; other modules are passed over.
+    """
+    weights: dict[str, Tensor] = {}
+    for name, module in _modules(model):
+        if isinstance(module, (NAC, NALU, NAU, NMU)):
+            weights[name] = module.W
+            if isinstance(module, NALU) and module.separate_weights:
+                weights[f"{name}.mul"] = module.W_mul
+        elif isinstance(module, nn.Linear):
+            weights[name] = module.weight.detach()
+    return weights
+
+
+def sparsity_error(model: nn.Module) -> Tensor:
+    """Largest distance of any effective weight to {-1, 0, 1}: a scalar, ``(S,)`` for an ensemble.
+
+    max over all weight matrices of min(|w|, |1 - |w||) (Madsen & Johansen 2020, section 4.1); NaN where a weight is
+    NaN, or where the model has no weights.
+    """
+    errors = [functional.sparsity(W).amax(dim=(-2, -1)) for W in effective_weights(model).values()]
+    if errors:
+        return torch.stack(errors).amax(dim=0)
+    return torch.full((len(model),) if isinstance(model, Ensemble) else (), float("nan"))
+
+
+@torch.no_grad()
+def gate_openness(model: nn.Module, x: Tensor) -> dict[str, Tensor]:
+    """The mean gate of every NALU over the inputs ``x``, by module name, each ``(out,)`` or ``(S, out)``.
+
+    1: additive path, 0: multiplicative path.
+
+    Args:
+        x: inputs of the whole network, ``(B, in)``; the same for all members of an ensemble.
+    """
+    if not isinstance(model, Ensemble):
+        return _GateProbe(model)(x)
+    probe = _GateProbe(model.template)
+    tensors = {f"model.{name}": tensor for name, tensor in model.stacked().items()}
+    return vmap(lambda member: functional_call(probe, member, (x,)))(tensors)
+
+
+class _GateProbe(nn.Module):
+    """Runs a network and returns the mean gates of its NALUs in place of its output."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        gates: dict[str, Tensor] = {}
+
+        def record(name: str, module: NALU, inputs: tuple[Tensor, ...], _: Tensor) -> None:
+            gate = torch.sigmoid(module.gate_logits(inputs[0]))
+            gates[name] = gate.expand(*inputs[0].shape[:-1], module.out_features).flatten(0, -2).mean(dim=0)
+
+        handles = [
+            module.register_forward_hook(partial(record, name))
+            for name, module in self.model.named_modules()
+            if isinstance(module, NALU)
+        ]
+        try:
+            self.model(x)
+        finally:
+            for handle in handles:
+                handle.remove()
+        return gates
+
+
+@torch.no_grad()
+def discretized(model: nn.Module) -> nn.Module:
+    """A copy whose arithmetic units have their weights snapped to the nearest of {-1, 0, 1}; the rest is untouched.
+
+    NaN weights stay NaN.
+    """
+    snapped = copy.deepcopy(model)
+    for _, module in _modules(snapped):
+        if isinstance(module, (NAC, NALU)):
+            _saturate_(module.W_hat, module.M_hat, module.W.round())
+            if isinstance(module, NALU) and module.separate_weights:
+                _saturate_(module.W_hat_mul, module.M_hat_mul, module.W_mul.round())
+        elif isinstance(module, (NAU, NMU)):
+            module.W_hat.copy_(module.W.round())
+    return snapped
+
+
+def _saturate_(W_hat: nn.Parameter, M_hat: nn.Parameter, target: Tensor) -> None:
+    """Set the parameters so that tanh(W_hat) sigmoid(M_hat) equals ``target``, of entries -1, 0 and 1, in float32."""
+    W_hat.copy_(SATURATED * target)
+    M_hat.copy_(SATURATED * target.abs())
+
+
+def _modules(model: nn.Module) -> list[tuple[str, nn.Module]]:
+    """Named modules, an ensemble's as those of one member."""
+    root = model.template if isinstance(model, Ensemble) else model
+    return list(root.named_modules())

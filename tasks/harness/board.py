@@ -1,0 +1,133 @@
+"""The TensorBoard view of a run.
+
+Tags begin with the group of the metric vocabulary, so that all tasks are sorted alike. For a metric with one value a
+seed there are ``<metric>/median``, ``/p10`` and ``/p90`` over seeds, and ``/seed_<k>`` for the first few; for an
+outcome (solved or not) ``<metric>/fraction``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch.utils.tensorboard import SummaryWriter
+from torch.utils.tensorboard.summary import hparams
+
+from nalu import inspection
+from tasks.harness.config import Config
+from tasks.harness.contract import Snapshot, Task
+
+SINGLE_SEEDS = 3
+HISTOGRAMS = 50
+"""At most so many a run, evenly spread over its ticks."""
+IMAGES = 10
+
+
+class Board:
+    """Writes the event files of one run."""
+
+    def __init__(self, directory: Path, task: Task, config: Config, resumed_at: int | None) -> None:
+        # Events after the checkpoint come again; TensorBoard hides the old ones.
+        self._writer = SummaryWriter(str(directory), purge_step=None if resumed_at is None else resumed_at + 1)
+        self._config = config
+        self._seeds = list(config.seed_range)[:SINGLE_SEEDS]
+        if resumed_at is None:
+            self._writer.add_text("run/task", f"**{task.title}** ({task.source})\n\n{task.config.__doc__}")
+            self._writer.add_text("run/config", _markdown(config.to_dict()))
+        self._layout_written = False
+
+    def close(self) -> None:
+        """Flush and close the event file."""
+        self._writer.close()
+
+    def write(self, snapshot: Snapshot, metrics: dict[str, np.ndarray], speed: float | None) -> None:
+        """Add one tick."""
+        step = snapshot.step
+        if not self._layout_written:
+            self._writer.add_custom_scalars(_layout(metrics))
+            self._layout_written = True
+        for name, values in metrics.items():
+            self._scalars(name, values, step)
+        if speed is not None:
+            self._writer.add_scalar("speed/model_steps_per_second", speed, step)
+        if self._turn(step, HISTOGRAMS):
+            for name, values in {**_weights(snapshot), **snapshot.histograms}.items():
+                finite = values[torch.isfinite(values)]
+                if finite.numel():
+                    self._writer.add_histogram(name, finite.float().cpu(), step)
+        if self._turn(step, IMAGES):
+            for name, weights in _weights(snapshot).items():
+                figure = _weight_image(weights[0].float().cpu().numpy(), self._seeds[0])
+                self._writer.add_figure(f"{name}/seed_{self._seeds[0]}", figure, step)
+
+    def finish(self, results: dict[str, float]) -> None:
+        """Add the run to the table of hyper-parameters, with its final results."""
+        options = {
+            name: value if isinstance(value, bool | int | float | str) else str(value)
+            for name, value in self._config.to_dict().items()
+        }
+        final = {f"final/{name}": value for name, value in results.items()}
+        for summary in hparams(options, final):
+            self._writer.file_writer.add_summary(summary)
+        for name, value in final.items():
+            self._writer.add_scalar(name, value, self._config.steps)
+
+    def _scalars(self, name: str, values: np.ndarray, step: int) -> None:
+        if values.dtype == np.bool_:
+            self._writer.add_scalar(f"{name}/fraction", values.mean(), step)
+            return
+        low, median, high = bands(values)
+        for statistic, value in (("median", median), ("p10", low), ("p90", high)):
+            self._writer.add_scalar(f"{name}/{statistic}", value, step)
+        for seed, value in zip(self._seeds, values, strict=False):
+            self._writer.add_scalar(f"{name}/seed_{seed}", value, step)
+
+    def _turn(self, step: int, most: int) -> bool:
+        """Whether this tick is one of about ``most`` evenly spread over the run."""
+        tick = -(-step // self._config.eval_every)
+        return tick % -(-self._config.ticks // most) == 0 or step == self._config.steps
+
+
+def bands(values: np.ndarray) -> np.ndarray:
+    """10th percentile, median and 90th percentile over seeds; a NaN (a diverged seed) ranks as the largest value."""
+    ranked = np.sort(np.where(np.isnan(values), np.inf, values))
+    return np.quantile(ranked, [0.1, 0.5, 0.9], method="nearest")
+
+
+def _layout(metrics: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Custom charts: the errors side by side, each a median with its band."""
+    errors = [name for name in metrics if name.endswith("/error")]
+    others = [name for name, values in metrics.items() if name not in errors and values.dtype != np.bool_]
+    outcomes = [name for name, values in metrics.items() if values.dtype == np.bool_]
+
+    def margin(name: str) -> list[Any]:
+        return ["Margin", [f"{name}/median", f"{name}/p10", f"{name}/p90"]]
+
+    layout: dict[str, Any] = {"1. interpolation beside extrapolation": {name: margin(name) for name in errors}}
+    if outcomes:
+        layout["2. solved"] = {"fraction of seeds": ["Multiline", [f"{name}/fraction" for name in outcomes]]}
+    layout["3. training"] = {name: margin(name) for name in others}
+    return layout
+
+
+def _weights(snapshot: Snapshot) -> dict[str, torch.Tensor]:
+    """Effective weights by tag, each with a first axis of seeds."""
+    weights = inspection.effective_weights(snapshot.model)
+    return {f"weights/{name or 'W'}": W if W.ndim == 3 else W.unsqueeze(0) for name, W in weights.items()}
+
+
+def _weight_image(W: np.ndarray, seed: int) -> Figure:
+    figure = Figure(figsize=(8, 1.6 + 0.1 * min(len(W), 30)), layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(W, cmap="RdBu", vmin=-1, vmax=1, aspect="auto", interpolation="nearest")
+    axes.set(xlabel="input", ylabel="output", title=f"effective weights, seed {seed}")
+    axes.set_yticks(range(len(W)) if len(W) <= 10 else [])
+    figure.colorbar(image, ax=axes)
+    return figure
+
+
+def _markdown(options: dict[str, Any]) -> str:
+    return "\n".join(["| option | value |", "|---|---|", *(f"| {name} | {value} |" for name, value in options.items())])

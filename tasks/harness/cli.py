@@ -1,0 +1,175 @@
+"""The command line of all tasks: ``python -m tasks.<name> ...`` and ``nalu <name> ...``."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, make_dataclass
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import tyro
+
+from tasks.harness.config import Config, OptionError
+from tasks.harness.contract import Task
+from tasks.harness.errors import UserError
+from tasks.harness.progress import progress_bar
+from tasks.harness.record import CONFIG, read_json
+from tasks.harness.registry import load_task, task_names
+from tasks.harness.render import show, summary_table
+from tasks.harness.run import default_directory, run
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """Where the record goes."""
+
+    out: Path | None = None
+    """The run directory; by default runs/<task>/ and a name made from the options."""
+    resume: bool = False
+    """Go on with the run in the directory; options that are not given are taken from it."""
+    overwrite: bool = False
+    """Delete the run in the directory first."""
+
+
+def run_task(name: str, arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one task from the command line and exit."""
+    guarded(lambda: _run_task(name, sys.argv[1:] if arguments is None else list(arguments)))
+
+
+def console() -> NoReturn:
+    """The console script ``nalu``."""
+    guarded(lambda: _console(sys.argv[1:]))
+
+
+def guarded(command: Callable[[], None]) -> NoReturn:
+    """Run a command and exit: 0, or 2 with one line for the user's errors, or 130 when interrupted."""
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        command()
+    except KeyboardInterrupt:
+        _fail("interrupted; finished results are kept, and --resume goes on from the last checkpoint", status=130)
+    except BrokenPipeError:
+        os._exit(0)  # the reader of our output has seen enough
+    except (UserError, OptionError) as error:
+        _fail(str(error))
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        _fail(f"cannot read or write{where}: {error.strerror or error}")
+    sys.exit(0)
+
+
+def parse(options: type[T], arguments: Sequence[str], program: str, description: str) -> T:
+    """Options from the command line, with tyro.
+
+    Raises:
+        UserError: in one line, in place of tyro's panel.
+    """
+    call: dict[str, Any] = {"args": list(arguments), "prog": program, "description": description}
+    if {"-h", "--help"} & set(arguments):
+        return tyro.cli(options, **call)
+    panel = io.StringIO()
+    columns = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = "1000"  # so that tyro does not break its lines
+    try:
+        with contextlib.redirect_stdout(panel), contextlib.redirect_stderr(panel):
+            return tyro.cli(options, **call)
+    except SystemExit:
+        raise UserError(_one_line(panel.getvalue(), program)) from None
+    finally:
+        if columns is None:
+            del os.environ["COLUMNS"]
+        else:
+            os.environ["COLUMNS"] = columns
+
+
+def _run_task(name: str, arguments: list[str]) -> None:
+    task = load_task(name)
+    program = f"python -m tasks.{name}"
+    config, options = _parse_run(task, arguments, task.config(), program)
+    if options.resume and options.overwrite:
+        raise UserError("--resume and --overwrite exclude each other")
+    directory = options.out or default_directory(task, config)
+    if options.resume and (directory / CONFIG).exists():
+        stored = read_json(directory / CONFIG).get("config", {})
+        with contextlib.suppress(OptionError, TypeError):  # another task's run, which run() reports
+            config, options = _parse_run(task, arguments, task.config.from_dict(stored), program)
+    with progress_bar() as progress:
+        bar = progress.add_task(f"{task.command} {config.label()}", total=config.steps)
+        finished = run(
+            task,
+            config,
+            directory,
+            resume=options.resume,
+            overwrite=options.overwrite,
+            on_tick=lambda snapshot: progress.update(bar, completed=snapshot.step),
+        )
+    assert finished.summary is not None
+    show(summary_table(finished.summary, config.label()))
+    print(f"record: {directory}")
+
+
+def _parse_run(task: Task, arguments: list[str], default: Config, program: str) -> tuple[Config, RunOptions]:
+    options = make_dataclass(
+        "Options",
+        [
+            ("task", tyro.conf.OmitArgPrefixes[task.config], field(default=default)),
+            ("run", tyro.conf.OmitArgPrefixes[RunOptions], field(default=RunOptions())),
+        ],
+    )
+    parsed = parse(options, arguments, program, f"{task.title}. {task.source}.")
+    return parsed.task, parsed.run
+
+
+def _console(arguments: list[str]) -> None:
+    from tasks.harness.commands import Report, Reproduce
+
+    def over_tasks(command: type[Reproduce] | type[Report], name: str) -> Callable[[list[str]], None]:
+        return lambda rest: parse(command, rest, f"nalu {name}", command.__doc__ or "")()
+
+    commands: dict[str, tuple[str, Callable[[list[str]], None]]] = {
+        "list": ("the tasks of this suite", lambda _: _list()),
+        "reproduce": ("run the tables of all tasks, and report", over_tasks(Reproduce, "reproduce")),
+        "report": ("tables and figures from finished runs", over_tasks(Report, "report")),
+    }
+    for name in task_names():
+        task = load_task(name)
+        commands[task.command] = (f"{task.title} ({task.source})", lambda rest, name=name: _run_task(name, rest))
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print("usage: nalu COMMAND [OPTIONS]      (nalu COMMAND --help for its options)\n")
+        for name, (description, _) in commands.items():
+            print(f"  {name:20} {description}")
+        return
+    if arguments[0] not in commands:
+        raise UserError(f"nalu knows {', '.join(commands)}, and was given {arguments[0]!r}")
+    commands[arguments[0]][1](arguments[1:])
+
+
+def _list() -> None:
+    for name in task_names():
+        task = load_task(name)
+        print(f"{task.command:20} {task.title} ({task.source})")
+
+
+def _one_line(panel: str, program: str) -> str:
+    """The message of tyro's error panel: its first paragraphs, without the frame, before the help."""
+    lines = [line.strip("│╭╮╰╯─ ") for line in panel.splitlines()[1:]]
+    message: list[str] = []
+    for line in lines:
+        if line.startswith(("For full helptext", "Argument helptext")):
+            break
+        if line:
+            message.append(re.sub(r"^Error parsing (task|run|options): ", "", line))
+    return f"{' '.join(message)} (see {program} --help)"
+
+
+def _fail(message: str, status: int = 2) -> NoReturn:
+    print(f"error: {message}" if status == 2 else message, file=sys.stderr)
+    sys.exit(status)

@@ -1,0 +1,63 @@
+"""The commands over all tasks: ``nalu reproduce`` and ``nalu report``."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+from tasks.harness.config import require
+from tasks.harness.registry import load_task, task_names
+from tasks.harness.report import find_runs, report
+from tasks.harness.run import default_directory
+from tasks.harness.sweep import Job, sweep
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reproduce:
+    """Run the tables of all tasks, skipping what is complete, and report."""
+
+    profile: Literal["quick", "standard", "full"] = "quick"
+    """quick: minutes. standard: an evening. full: the published numbers of seeds and steps."""
+    tasks: tuple[str, ...] = ()
+    """Only these tasks, by the names of `nalu list`; by default all."""
+    out: Path | None = None
+    """Where the runs and the report go; by default runs/<profile>."""
+    workers: int = os.cpu_count() or 1
+    """Runs at a time, each on one thread."""
+
+    def __post_init__(self) -> None:
+        require(self.workers >= 1, f"--workers must be at least 1, got {self.workers}")
+        known = [load_task(name).command for name in task_names()]
+        for name in self.tasks:
+            require(name in known, f"--tasks must be of {', '.join(known)}, got {name}")
+
+    def __call__(self) -> None:
+        """Run it."""
+        out = self.out or Path("runs") / self.profile
+        jobs = [
+            Job(name, config, default_directory(task, config, out))
+            for name in task_names()
+            if not self.tasks or load_task(name).command in self.tasks
+            for task in [load_task(name)]
+            for config in task.sweep[self.profile]
+        ]
+        sweep(jobs, self.workers)
+        report(find_runs([job.directory for job in jobs]), out / "report")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Show the tables of finished runs beside the published figures."""
+
+    runs: tyro.conf.Positional[tuple[Path, ...]] = (Path("runs"),)
+    """Run directories, or directories of them."""
+    out: Path | None = None
+    """Write the tables and figures here too."""
+
+    def __call__(self) -> None:
+        """Run it."""
+        report(find_runs(self.runs), self.out)

@@ -1,0 +1,94 @@
+"""What a task is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from torch import Tensor, nn
+
+from tasks.harness.config import Config
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from tasks.harness.record import Record, Run
+
+State = dict[str, Any]
+"""What training needs to go on from a step: nested dicts of tensors and numbers, savable with weights_only."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A training run at one evaluated step.
+
+    ``model`` and ``state`` are live: they hold until the training generator is advanced.
+    """
+
+    step: int
+    metrics: dict[str, Tensor]
+    """One value a seed, ``(S,)``, by the names of the metric vocabulary. NaN where a metric does not apply."""
+    model: nn.Module
+    state: State
+    histograms: dict[str, Tensor] = field(default_factory=dict)
+    """Distributions to show beside the weights (gates, say), by tag; any shape."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """The results of a run, one entry a seed, made from its record alone.
+
+    In ``values`` a diverged seed has inf, and NaN says that the value does not exist (the step at which an unsolved
+    seed was solved). In ``outcomes`` a diverged seed has False.
+    """
+
+    values: dict[str, np.ndarray]
+    outcomes: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of results, for the terminal, Markdown and CSV alike."""
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    notes: Sequence[str] = ()
+
+
+class Train(Protocol):
+    """Training as a generator: yields a Snapshot before the first step and after every evaluated one.
+
+    With ``state`` (of an earlier Snapshot) it goes on from there and yields only later ones. It neither writes nor
+    prints anything.
+    """
+
+    def __call__(self, config: Any, state: State | None = None) -> Iterator[Snapshot]: ...
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task of the suite; the package ``tasks.<name>`` defines one as ``TASK``."""
+
+    name: str
+    title: str
+    source: str
+    """What it reproduces: paper and section."""
+    config: type[Config]
+    train: Train
+    score: Callable[[Any, Record], Score]
+    smoke: Config
+    """A setting that trains in seconds and exercises everything."""
+    sweep: Mapping[str, Sequence[Config]]
+    """The settings of the task's tables, by profile: quick, standard, full."""
+    tables: Callable[[Sequence[Run]], list[Table]]
+    """The result tables, beside the published figures."""
+    figures: Callable[[Sequence[Run]], dict[str, Figure]] = field(default=lambda runs: {})
+    """The figures, by file name."""
+
+    @property
+    def command(self) -> str:
+        """The name on the command line."""
+        return self.name.replace("_", "-")

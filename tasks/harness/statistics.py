@@ -1,0 +1,55 @@
+"""Statistics over seeds: rates with Wilson intervals, medians with distribution-free ones."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy import stats
+
+CONFIDENCE = 0.95
+
+
+def rate(successes: np.ndarray) -> dict[str, float | int]:
+    """A success rate with its Wilson 95 % interval.
+
+    Args:
+        successes: one bool a seed, at least one.
+    """
+    count, of = int(np.sum(successes)), len(successes)
+    interval = stats.binomtest(count, of).proportion_ci(CONFIDENCE, method="wilson")
+    return {"count": count, "of": of, "rate": count / of, "low": float(interval.low), "high": float(interval.high)}
+
+
+def describe(values: np.ndarray) -> dict[str, float | None]:
+    """Median, 10th and 90th percentile, mean, and a 95 % interval of the median.
+
+    The interval is the distribution-free one from order statistics, by inversion of the sign test; below 6 values no
+    such interval reaches 95 %, and it is the range of the values (93.75 % for 5). inf (a diverged seed) is the worst
+    value and takes part, NaN (no value) does not. Results that are not finite, or of no value, are None.
+    """
+    x = np.sort(values[~np.isnan(values)].astype(np.float64))
+    if not len(x):
+        return dict.fromkeys(("median", "p10", "p90", "mean", "low", "high"))
+    rank = median_interval_rank(len(x))
+    result = {
+        "median": _quantile(x, 0.5),
+        "p10": _quantile(x, 0.1),
+        "p90": _quantile(x, 0.9),
+        "mean": float(np.mean(x)),
+        "low": float(x[rank]),
+        "high": float(x[-1 - rank]),
+    }
+    return {name: value if math.isfinite(value) else None for name, value in result.items()}
+
+
+def median_interval_rank(n: int) -> int:
+    """The r for which [x_(r), x_(n-1-r)] of n sorted values (from 0) is the narrowest 95 % interval of the median."""
+    return max(int(stats.binom.ppf((1 - CONFIDENCE) / 2, n, 0.5)) - 1, 0)
+
+
+def _quantile(x: np.ndarray, q: float) -> float:
+    # Interpolation between a finite value and inf is inf, not NaN.
+    position = q * (len(x) - 1)
+    low, high = x[math.floor(position)], x[math.ceil(position)]
+    return float(low if low == high else low + (high - low) * (position % 1))

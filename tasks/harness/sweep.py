@@ -1,0 +1,79 @@
+"""Many runs: those that are complete are skipped, half-done ones resumed, several trained at a time."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.harness.config import Config
+from tasks.harness.errors import UserError
+from tasks.harness.progress import progress_bar
+from tasks.harness.record import CONFIG, SUMMARY
+from tasks.harness.registry import load_task
+from tasks.harness.run import run
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a sweep."""
+
+    task: str
+    config: Config
+    directory: Path
+
+    @property
+    def complete(self) -> bool:
+        """Whether its results are there already."""
+        return (self.directory / SUMMARY).exists()
+
+    @property
+    def model_steps(self) -> int:
+        """The work in it."""
+        return self.config.seeds * self.config.steps
+
+
+def sweep(jobs: Sequence[Job], workers: int) -> None:
+    """Run what is not complete, ``workers`` jobs at a time, each in a process of its own with one thread.
+
+    Raises:
+        UserError: after all jobs were tried, when some of them failed; it names them.
+    """
+    open_jobs = sorted((job for job in jobs if not job.complete), key=lambda job: -job.model_steps)
+    if not open_jobs:
+        return
+    failures: list[str] = []
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(workers, len(open_jobs)), mp_context=context, initializer=_ignore_interrupts)
+    with progress_bar() as progress:
+        bar = progress.add_task(f"{len(open_jobs)} runs", total=sum(job.model_steps for job in open_jobs))
+        try:
+            running = {pool.submit(_work, job): job for job in open_jobs}
+            for future in as_completed(running):
+                job = running[future]
+                if (error := future.exception()) is not None:
+                    failures.append(f"{job.directory}: {error or type(error).__name__}")
+                progress.advance(bar, job.model_steps)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+    if failures:
+        raise UserError(f"{len(failures)} of {len(open_jobs)} runs failed: {'; '.join(failures)}")
+
+
+def _work(job: Job) -> None:
+    import torch
+
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        run(load_task(job.task), job.config, job.directory, resume=(job.directory / CONFIG).exists())
+    finally:
+        _ignore_interrupts()
+
+
+def _ignore_interrupts() -> None:
+    """An idle worker leaves Ctrl-C to the main process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

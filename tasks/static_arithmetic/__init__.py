@@ -1,0 +1,18 @@
+"""Static arithmetic: y = f(a, b) for sums a and b of two fixed subsets of 100 inputs."""
+
+from tasks.harness.contract import Task
+from tasks.static_arithmetic.paper import SWEEP, figures, score, tables
+from tasks.static_arithmetic.train import SMOKE, Config, train
+
+TASK = Task(
+    name="static_arithmetic",
+    title="Static arithmetic",
+    source="Trask et al. 2018, section 4.1; protocol of Madsen & Johansen 2020",
+    config=Config,
+    train=train,
+    score=score,
+    smoke=SMOKE,
+    sweep=SWEEP,
+    tables=tables,
+    figures=figures,
+)

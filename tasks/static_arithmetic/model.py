@@ -1,0 +1,73 @@
+"""Two layers, inputs -> hidden -> 1, of every kind that the published tables compare."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from nalu import NAC, NALU, NAU, NMU, NACMul
+from nalu.init import Init
+
+Cell = Literal[
+    "linear", "relu6", "relu", "tanh", "sigmoid", "softsign", "selu", "elu", "crelu",
+    "nac", "nac-mul", "nalu", "nau", "nmu",
+]  # fmt: skip
+
+
+class CReLU(nn.Module):
+    """Concatenated ReLU, ``(..., n) -> (..., 2 n)`` (Shang et al. 2016)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([x.relu(), (-x).relu()], dim=-1)
+
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "linear": nn.Identity,
+    "relu6": nn.ReLU6,
+    "relu": nn.ReLU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "softsign": nn.Softsign,
+    "selu": nn.SELU,
+    "elu": nn.ELU,
+    "crelu": CReLU,
+}
+RECTIFIERS = ("relu6", "relu", "elu", "crelu")
+
+
+def build(cell: Cell, inputs: int, hidden: int, init: Init) -> nn.Module:
+    """The network of one seed, ``(..., inputs) -> (..., 1)``."""
+    match cell:
+        case "nac":
+            layers = NAC(inputs, hidden, init=init), NAC(hidden, 1, init=init)
+        case "nac-mul":
+            layers = NAC(inputs, hidden, init=init), NACMul(hidden, 1, init=init)
+        case "nalu":
+            layers = NALU(inputs, hidden, init=init), NALU(hidden, 1, init=init)
+        case "nau":
+            layers = NAU(inputs, hidden), NAU(hidden, 1)
+        case "nmu":
+            layers = NAU(inputs, hidden), NMU(hidden, 1)
+        case _:
+            return _perceptron(cell, inputs, hidden)
+    return nn.Sequential(OrderedDict(zip(("hidden", "output"), layers, strict=True)))
+
+
+def _perceptron(activation: str, inputs: int, hidden: int) -> nn.Module:
+    """A linear layer, the activation, a linear layer; with biases, initialised as in the reproduction study."""
+    widened = 2 * hidden if activation == "crelu" else hidden
+    first, second = nn.Linear(inputs, hidden), nn.Linear(widened, 1)
+    if activation in RECTIFIERS:
+        nn.init.kaiming_uniform_(first.weight, nonlinearity="relu")
+    elif activation == "selu":
+        bound = (3 / inputs) ** 0.5
+        nn.init.uniform_(first.weight, -bound, bound)
+    else:
+        nn.init.xavier_uniform_(first.weight)
+    nn.init.xavier_uniform_(second.weight)
+    nn.init.zeros_(first.bias)
+    nn.init.zeros_(second.bias)
+    return nn.Sequential(OrderedDict(hidden=first, activation=ACTIVATIONS[activation](), output=second))

@@ -1,0 +1,206 @@
+"""The options and the training loop of static arithmetic."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from nalu import Ensemble, clip_weights_, inspection, sparsity_penalty
+from nalu.init import Init
+from tasks.harness import config as harness
+from tasks.harness.config import flag, require
+from tasks.harness.contract import Snapshot, State
+from tasks.static_arithmetic.data import Data, Operation, Subsets
+from tasks.static_arithmetic.model import Cell, build
+from tasks.static_arithmetic.threshold import threshold
+
+LEARNING_RATE = {"nac": 0.1, "nac-mul": 0.1, "nalu": 0.1}
+"""By cell; 0.01 for the others."""
+PENALTY = {"nau": 0.01, "nmu": 10.0}
+"""By cell, as published; 0 for the others."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(harness.Config):
+    """Learn y = f(a, b), where a and b are sums of two fixed subsets of the inputs, and extrapolate."""
+
+    op: Operation = "add"
+    """The operation f: a + b, a - b, a * b, a / b, a^2 or the square root of a."""
+    cell: Cell = "nalu"
+    """The kind of both layers (nac-mul: NAC then NAC-mul; nmu: NAU then NMU) or the activation of an MLP."""
+    steps: int = 50_000
+    """Training steps of every seed; the published setting has 5 000 000."""
+    batch_size: int = 128
+    """Examples in a batch."""
+    input_size: int = 100
+    """Number of inputs."""
+    hidden_size: int = 2
+    """Width of the hidden layer."""
+    subset_ratio: float = 0.25
+    """Size of each subset as a part of the inputs."""
+    overlap_ratio: float = 0.5
+    """Part of a subset that the other one shares."""
+    interpolation_range: tuple[float, ...] = (1.0, 2.0)
+    """Range of the inputs in training and validation: LOW HIGH, or LOW HIGH LOW HIGH for two intervals."""
+    extrapolation_range: tuple[float, ...] = (2.0, 6.0)
+    """Range of the inputs in the extrapolation test."""
+    eval_size: int = 10_000
+    """Examples in each of the two fixed evaluation sets."""
+    optimizer: Literal["adam", "sgd", "momentum"] = "adam"
+    """Adam, plain SGD, or SGD with momentum 0.9."""
+    learning_rate: float | None = None
+    """At the start; by default 0.1 for nac, nac-mul and nalu, 0.01 for the others (published: 0.001)."""
+    schedule: Literal["cosine", "constant"] = "cosine"
+    """Cosine decay to 0 over the run, or constant (published)."""
+    beta2: float = 0.95
+    """Adam's decay of the second moment (published: 0.999, under which saturating weights stall)."""
+    penalty: float | None = None
+    """Weight of the sparsity regulariser; by default as published: 0.01 for nau, 10 for nmu."""
+    penalty_start: float = 0.2
+    """When the regulariser begins to grow, as a part of the steps (published: 0.2 for nmu, 0.001 for nau)."""
+    penalty_end: float = 0.4
+    """When it has grown to its full weight (published: 0.4 for nmu, 0.01 for nau)."""
+    init: Init = "madsen_johansen"
+    """Initialisation of NAC and NALU layers; see nalu.init."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require_positive("batch_size", "input_size", "hidden_size", "eval_size")
+        for name in ("interpolation_range", "extrapolation_range"):
+            _require_range(name, getattr(self, name))
+        require(0 < self.subset_ratio <= 1, f"--subset-ratio must lie in (0, 1], got {self.subset_ratio}")
+        require(0 <= self.overlap_ratio <= 1, f"--overlap-ratio must lie in [0, 1], got {self.overlap_ratio}")
+        require(
+            self.subsets.size >= 1 and self.subsets.span <= self.input_size,
+            f"--subset-ratio and --overlap-ratio must give two subsets that fit into --input-size {self.input_size}, "
+            f"got {self.subsets.size} inputs each, {self.subsets.overlap} of them shared",
+        )
+        if self.learning_rate is not None:
+            self.require_positive("learning_rate")
+        require(0 <= self.beta2 < 1, f"--beta2 must lie in [0, 1), got {self.beta2}")
+        penalty, start, end = self.penalty or 0.0, self.penalty_start, self.penalty_end
+        require(0 <= penalty < math.inf, f"--penalty must be a number that is not negative, got {penalty}")
+        require(
+            0 <= start < end <= 1, f"--penalty-start must lie before --penalty-end, in [0, 1], got {start} and {end}"
+        )
+
+    @property
+    def subsets(self) -> Subsets:
+        """Sizes of the two subsets."""
+        size = int(self.subset_ratio * self.input_size)
+        return Subsets(self.input_size, size, int(self.overlap_ratio * size))
+
+    def threshold(self, subsets: Subsets | None = None) -> float:
+        """The extrapolation error below which a seed is solved."""
+        return threshold(self.op, subsets or self.subsets, self.extrapolation_range)
+
+    def learning_rate_at(self, step: int) -> float:
+        """The learning rate of a step, counted from 0."""
+        start = LEARNING_RATE.get(self.cell, 0.01) if self.learning_rate is None else self.learning_rate
+        return start * (0.5 + 0.5 * math.cos(math.pi * step / self.steps)) if self.schedule == "cosine" else start
+
+    def penalty_at(self, step: int) -> float:
+        """The weight of the regulariser at a step: linear growth from start to end."""
+        full = PENALTY.get(self.cell, 0.0) if self.penalty is None else self.penalty
+        progress = (step / self.steps - self.penalty_start) / (self.penalty_end - self.penalty_start)
+        return full * min(max(progress, 0.0), 1.0)
+
+    def label(self) -> str:
+        """A short name of the setting."""
+        return f"{self.op}-{self.cell}"
+
+
+def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
+    """Train all seeds at once; see :class:`tasks.harness.contract.Train`."""
+    device = config.torch_device()
+    data = Data(
+        config.op,
+        config.subsets,
+        config.seed_range,
+        interpolation_range=config.interpolation_range,
+        extrapolation_range=config.extrapolation_range,
+        batch_size=config.batch_size,
+        eval_size=config.eval_size,
+        device=device,
+    )
+    model = Ensemble(
+        lambda: build(config.cell, config.input_size, config.hidden_size, config.init), config.seed_range
+    ).to(device)
+    optimizer = _optimizer(config, model)
+
+    def snapshot(step: int, loss: Tensor) -> Snapshot:
+        metrics, gates = evaluate(config, data, model)
+        live = {"step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
+        return Snapshot(step, {"train/loss": loss, **metrics}, model, live, gates)
+
+    if state is None:
+        start = 0
+        x, y = data.batch(0)
+        yield snapshot(0, squared_error(model(x), y).detach())
+    else:
+        start = state["step"]
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+
+    for step in range(start, config.steps):
+        x, y = data.batch(step)
+        loss = squared_error(model(x), y)
+        objective = loss
+        if (weight := config.penalty_at(step)) > 0:
+            objective = loss + weight * sparsity_penalty(model)
+        optimizer.zero_grad()
+        objective.sum().backward()  # the sum over seeds: no seed's gradient depends on its companions
+        optimizer.param_groups[0]["lr"] = config.learning_rate_at(step)
+        optimizer.step()
+        clip_weights_(model)
+        if config.due(step + 1):
+            yield snapshot(step + 1, loss.detach())
+
+
+@torch.no_grad()
+def evaluate(config: Config, data: Data, model: Ensemble) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Metrics of every seed, ``(S,)``, and its gates where there are any."""
+    x, y = data.validation
+    interpolation = squared_error(model(x, shared=True), y)
+    gates = inspection.gate_openness(model, x[:1000])
+    x, y = data.extrapolation
+    extrapolation = squared_error(model(x, shared=True), y)
+    metrics = {
+        "interpolation/error": interpolation,
+        "extrapolation/error": extrapolation,
+        "solved": extrapolation < config.threshold(),
+        "weights/sparsity": inspection.sparsity_error(model),
+    }
+    if gates:
+        metrics["gate/mean"] = torch.cat(list(gates.values()), dim=1).mean(dim=1)
+    return metrics, {f"gate/{layer}": gate for layer, gate in gates.items()}
+
+
+def squared_error(prediction: Tensor, target: Tensor) -> Tensor:
+    """Mean squared error of every seed, ``(S, B, 1) -> (S,)``."""
+    return (prediction - target).square().mean(dim=(1, 2))
+
+
+def _optimizer(config: Config, model: Ensemble) -> torch.optim.Optimizer:
+    rate = config.learning_rate_at(0)
+    if config.optimizer == "adam":
+        # Adam's usual eps of 1e-8 would exceed the gradients of nearly saturated weights.
+        return torch.optim.Adam(model.parameters(), lr=rate, betas=(0.9, config.beta2), eps=1e-15, fused=True)
+    return torch.optim.SGD(model.parameters(), lr=rate, momentum=0.9 if config.optimizer == "momentum" else 0.0)
+
+
+def _require_range(name: str, bounds: tuple[float, ...]) -> None:
+    wanted = f"{flag(name)} must be LOW HIGH, or LOW HIGH LOW HIGH for two intervals of one width"
+    given = f"got {' '.join(f'{bound:g}' for bound in bounds)}"
+    require(len(bounds) in (2, 4) and all(map(math.isfinite, bounds)), f"{wanted}, {given}")
+    require(all(low < high for low, high in zip(bounds[::2], bounds[1::2], strict=True)), f"{wanted}, {given}")
+    if len(bounds) == 4:
+        require(math.isclose(bounds[1] - bounds[0], bounds[3] - bounds[2]), f"{wanted}, {given}")
+
+
+SMOKE = Config(seeds=3, steps=40, eval_every=20, eval_size=200)
