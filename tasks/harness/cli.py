@@ -93,14 +93,14 @@ def parse(options: type[T], arguments: Sequence[str], program: str, description:
 def _run_task(name: str, arguments: list[str]) -> None:
     task = load_task(name)
     program = f"python -m tasks.{name}"
-    config, options = _parse_run(task, arguments, task.config(), program)
+    config, options = parse_run(task, arguments, task.config(), program)
     if options.resume and options.overwrite:
         raise UserError("--resume and --overwrite exclude each other")
     directory = options.out or default_directory(task, config)
     if options.resume and (directory / CONFIG).exists():
         stored = read_json(directory / CONFIG).get("config", {})
         with contextlib.suppress(OptionError, TypeError):  # another task's run, which run() reports
-            config, options = _parse_run(task, arguments, task.config.from_dict(stored), program)
+            config, options = parse_run(task, arguments, task.config.from_dict(stored), program)
     with progress_bar() as progress:
         bar = progress.add_task(f"{task.command} {config.label()}", total=config.steps)
         finished = run(
@@ -116,7 +116,8 @@ def _run_task(name: str, arguments: list[str]) -> None:
     print(f"record: {directory}")
 
 
-def _parse_run(task: Task, arguments: list[str], default: Config, program: str) -> tuple[Config, RunOptions]:
+def parse_run(task: Task, arguments: list[str], default: Config, program: str) -> tuple[Config, RunOptions]:
+    """The options of one task run; what is not given is taken from ``default``."""
     options = make_dataclass(
         "Options",
         [
@@ -160,12 +161,11 @@ def _list() -> None:
 
 def _one_line(panel: str, program: str) -> str:
     """The message of tyro's error panel: its first paragraphs, without the frame, before the help."""
-    lines = [line.strip("│╭╮╰╯─ ") for line in panel.splitlines()[1:]]
     message: list[str] = []
-    for line in lines:
+    for line in (line.strip("│| ") for line in panel.splitlines()[1:]):
         if line.startswith(("For full helptext", "Argument helptext")):
             break
-        if line:
+        if line.strip("─-╭╮╰╯+"):
             message.append(re.sub(r"^Error parsing (task|run|options): ", "", line))
     return f"{' '.join(message)} (see {program} --help)"
 

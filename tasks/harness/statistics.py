@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import stats
 
 CONFIDENCE = 0.95
 
@@ -16,6 +15,8 @@ def rate(successes: np.ndarray) -> dict[str, float | int]:
     Args:
         successes: one bool a seed, at least one.
     """
+    from scipy import stats  # takes a second, which the command line can do without
+
     count, of = int(np.sum(successes)), len(successes)
     interval = stats.binomtest(count, of).proportion_ci(CONFIDENCE, method="wilson")
     return {"count": count, "of": of, "rate": count / of, "low": float(interval.low), "high": float(interval.high)}
@@ -45,6 +46,8 @@ def describe(values: np.ndarray) -> dict[str, float | None]:
 
 def median_interval_rank(n: int) -> int:
     """The r for which [x_(r), x_(n-1-r)] of n sorted values (from 0) is the narrowest 95 % interval of the median."""
+    from scipy import stats
+
     return max(int(stats.binom.ppf((1 - CONFIDENCE) / 2, n, 0.5)) - 1, 0)
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from tasks.harness.contract import Score, Table
 from tasks.harness.record import Record, Run
@@ -16,6 +15,9 @@ from tasks.harness.statistics import rate
 from tasks.static_arithmetic.data import OPERATIONS
 from tasks.static_arithmetic.threshold import published as published_subsets
 from tasks.static_arithmetic.train import Config
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 PUBLISHED: dict[str, tuple[int, ...]] = {
     "linear": (100, 7, 0, 0, 0, 0),
@@ -59,11 +61,12 @@ def score(config: Config, record: Record) -> Score:
     solved_ever = solved[first:].any(axis=0)
     solved_at = record.steps[first + solved[first:].argmax(axis=0)]
     solved_chosen = solved[chosen, seeds]
+    errors = {"interpolation": validation, "extrapolation": extrapolation}
+    with np.errstate(divide="ignore", invalid="ignore"):  # an untrained network may overflow
+        percent_of_random = {name: 100 * error[chosen, seeds] / error[0] for name, error in errors.items()}
     values = {
-        "interpolation/error": validation[chosen, seeds],
-        "extrapolation/error": extrapolation[chosen, seeds],
-        "interpolation/percent_of_random": 100 * validation[chosen, seeds] / validation[0],
-        "extrapolation/percent_of_random": 100 * extrapolation[chosen, seeds] / extrapolation[0],
+        **{f"{name}/error": error[chosen, seeds] for name, error in errors.items()},
+        **{f"{name}/percent_of_random": value for name, value in percent_of_random.items()},
         "solved_at_step": np.where(solved_chosen, solved_at, np.nan),
         "weights/sparsity": np.where(solved_chosen, record["weights/sparsity"][chosen, seeds], np.nan),
     }
@@ -113,6 +116,8 @@ def tables(runs: Sequence[Run]) -> list[Table]:
 
 def figures(runs: Sequence[Run]) -> dict[str, Figure]:
     """Success rates per operation, ours with intervals beside the published ones."""
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(11, 6), layout="constrained")
     grid = figure.subplots(2, 3, sharey=True)
     for axes, op in zip(grid.flat, OPERATIONS, strict=True):

@@ -1,0 +1,1 @@
+"""Speed, as scripts that print ratios."""

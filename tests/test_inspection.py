@@ -1,0 +1,77 @@
+"""Inspection of single and stacked networks whose weights are known."""
+
+import pytest
+import torch
+from torch import nn
+
+from nalu import NAC, NALU, NAU, NMU, Ensemble, NACMul, inspection
+from tests.units import UNITS
+
+
+def test_effective_weights_by_module_name() -> None:
+    model = nn.Sequential(NAC(3, 2), nn.ReLU(), NALU(2, 1, separate_weights=True), nn.Linear(1, 4))
+    weights = inspection.effective_weights(model)
+    assert list(weights) == ["0", "2", "2.mul", "3"]
+    assert torch.equal(weights["0"], model[0].W)
+    assert torch.equal(weights["2.mul"], model[2].W_mul)
+    assert torch.equal(weights["3"], model[3].weight)
+
+
+def test_ensembles_have_a_seed_axis_and_the_values_of_their_members() -> None:
+    ensemble = Ensemble(lambda: nn.Sequential(NALU(4, 3), NMU(3, 1)), range(5))
+    x = torch.rand(7, 4)
+    for k in range(5):
+        member = ensemble.member(k)
+        for name, W in inspection.effective_weights(member).items():
+            assert torch.equal(inspection.effective_weights(ensemble)[name][k], W)
+        assert inspection.sparsity_error(ensemble)[k] == inspection.sparsity_error(member)
+        gates, expected = inspection.gate_openness(ensemble, x), inspection.gate_openness(member, x)
+        torch.testing.assert_close(gates["0"][k], expected["0"])
+
+
+def test_sparsity_error_is_the_largest_over_all_layers() -> None:
+    model = nn.Sequential(NAU(2, 2), NMU(2, 1))
+    with torch.no_grad():
+        model[0].W_hat.copy_(torch.tensor([[1.0, -0.9], [0.05, 0.0]]))
+        model[1].W_hat.copy_(torch.tensor([[0.8, 1.0]]))
+    assert inspection.sparsity_error(model).item() == pytest.approx(0.2)
+    with torch.no_grad():
+        model[1].W_hat[0, 0] = float("nan")
+    assert inspection.sparsity_error(model).isnan()
+    assert inspection.sparsity_error(nn.ReLU()).isnan()
+
+
+def test_gate_openness_is_the_mean_gate() -> None:
+    unit = NALU(2, 2)
+    with torch.no_grad():
+        unit.G.copy_(torch.tensor([[1.0, 0.0], [0.0, -3.0]]))
+    x = torch.tensor([[0.5, 1.0], [2.0, -1.0]])
+    expected = torch.sigmoid(torch.tensor([[0.5, -3.0], [2.0, 3.0]])).mean(0)
+    torch.testing.assert_close(inspection.gate_openness(unit, x)[""], expected)
+    constant = NALU(2, 1, input_gate=False, gate_bias=2.0)
+    torch.testing.assert_close(inspection.gate_openness(constant, x)[""], torch.sigmoid(torch.tensor([2.0])))
+    assert inspection.gate_openness(NAC(2, 1), x) == {}
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_discretized_weights_are_exact(name: str) -> None:
+    torch.manual_seed(0)
+    model = Ensemble(lambda: UNITS[name](5, 4), range(3))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            nn.init.uniform_(parameter, -3, 3)
+    before = {key: W.clone() for key, W in inspection.effective_weights(model).items()}
+    snapped = inspection.discretized(model)
+    for key, W in inspection.effective_weights(snapped).items():
+        assert torch.equal(W, before[key].round())
+        assert torch.equal(inspection.effective_weights(model)[key], before[key]), "the original is untouched"
+    assert (inspection.sparsity_error(snapped) == 0).all()
+
+
+def test_a_discretized_unit_computes_exactly() -> None:
+    unit = NACMul(2, 1)
+    with torch.no_grad():
+        unit.W_hat.copy_(torch.tensor([[2.0, -2.0]]))
+        unit.M_hat.fill_(2.0)
+    snapped = inspection.discretized(unit)
+    torch.testing.assert_close(snapped(torch.tensor([[6.0, 3.0]])), torch.tensor([[2.0]]))

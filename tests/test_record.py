@@ -1,0 +1,91 @@
+"""Reading records back, whole and damaged."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tasks.harness import checkpoint
+from tasks.harness.checkpoint import Checkpoint, Checkpointer
+from tasks.harness.errors import UserError
+from tasks.harness.record import Record, read_json, write_json
+
+METRICS = "step,seed,loss,solved\n0,3,1.5,0\n0,4,nan,0\n10,3,0.25,1\n10,4,inf,0\n"
+
+
+def write(directory: Path, text: str) -> Path:
+    path = directory / "metrics.csv"
+    path.write_text(text)
+    return path
+
+
+def test_metrics_by_tick_and_seed(tmp_path: Path) -> None:
+    record = Record.load(write(tmp_path, METRICS))
+    assert record.steps.tolist() == [0, 10]
+    assert record.seeds.tolist() == [3, 4]
+    np.testing.assert_equal(record["loss"], [[1.5, np.nan], [0.25, np.inf]])
+    np.testing.assert_equal(record["solved"], [[0, 0], [1, 0]])
+
+
+@pytest.mark.parametrize("lost", [1, 4, 12])
+def test_a_tick_that_is_not_whole_is_left_out(tmp_path: Path, lost: int) -> None:
+    text = METRICS[:-lost]
+    record = Record.load(write(tmp_path, text if lost > 1 else METRICS[: METRICS.rindex("10,4")]))
+    assert record.steps.tolist() == [0]
+    assert record.seeds.tolist() == [3, 4]
+
+
+def test_a_record_of_the_header_alone(tmp_path: Path) -> None:
+    record = Record.load(write(tmp_path, "step,seed,loss\n"))
+    assert len(record.steps) == len(record.seeds) == 0
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "step,seed,loss\n0,1,apple\n"])
+def test_what_is_no_record(tmp_path: Path, text: str) -> None:
+    with pytest.raises(UserError, match=r"metrics\.csv"):
+        Record.load(write(tmp_path, text))
+
+
+def test_missing_and_damaged_json(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    for content in (None, "", "{", "[1]"):
+        if content is not None:
+            path.write_text(content)
+        with pytest.raises(UserError, match=r"config\.json"):
+            read_json(path)
+    write_json(path, {"a": [1, None]})
+    assert read_json(path) == {"a": [1, None]}
+    assert [p.name for p in tmp_path.iterdir()] == ["config.json"], "no partial file stays"
+
+
+def save(directory: Path, step: int) -> None:
+    Checkpointer(directory).save(Checkpoint(step, 1.5, {"step": step, "model": {"w": torch.full((2,), float(step))}}))
+
+
+def test_the_newest_whole_checkpoint(tmp_path: Path) -> None:
+    assert checkpoint.newest(tmp_path) is None
+    for step in (1, 2, 3):
+        save(tmp_path, step)
+    assert checkpoint.newest(tmp_path).step == 3
+    damaged = tmp_path / checkpoint.NAME
+    content = damaged.read_bytes()
+    for kept in (0, 10, len(content) // 2, len(content) - 1):
+        damaged.write_bytes(content[:kept])
+        found = checkpoint.newest(tmp_path)
+        assert found.step == 2
+        assert torch.equal(found.state["model"]["w"], torch.full((2,), 2.0))
+    (tmp_path / checkpoint.SPARE).write_bytes(b"nothing")
+    assert checkpoint.newest(tmp_path) is None
+
+
+def test_a_checkpoint_never_runs_code(tmp_path: Path) -> None:
+    torch.save({"step": 1, "wall_seconds": 0.0, "state": {"x": Path("/")}}, tmp_path / checkpoint.NAME)
+    assert checkpoint.newest(tmp_path) is None
+
+
+def test_checkpoints_take_little_of_the_time(tmp_path: Path) -> None:
+    checkpointer = Checkpointer(tmp_path, minimum_interval=0.0)
+    assert checkpointer.due()
+    checkpointer.save(Checkpoint(0, 0.0, {"w": torch.zeros(100_000)}))
+    assert not checkpointer.due(), "the next one waits for 50 times what this one took"

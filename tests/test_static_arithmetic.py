@@ -1,0 +1,191 @@
+"""Static arithmetic: data, thresholds in closed form, and the score of records made by hand."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tasks.harness.config import OptionError
+from tasks.harness.record import Record
+from tasks.static_arithmetic.data import OPERATIONS, Data, Subsets, spread
+from tasks.static_arithmetic.model import Cell, build
+from tasks.static_arithmetic.paper import score
+from tasks.static_arithmetic.threshold import EPSILON, published, threshold
+from tasks.static_arithmetic.train import Config
+
+DEFAULT = Config().subsets
+
+
+def make_data(op: str = "add", seeds: range = range(3), **options: object) -> Data:
+    defaults = {
+        "interpolation_range": (1.0, 2.0),
+        "extrapolation_range": (2.0, 6.0),
+        "batch_size": 16,
+        "eval_size": 50,
+        "device": torch.device("cpu"),
+    }
+    return Data(op, DEFAULT, seeds, **{**defaults, **options})
+
+
+def test_the_subsets_of_the_protocol() -> None:
+    assert Subsets(inputs=100, size=25, overlap=12) == DEFAULT
+    for seed in range(50):
+        a, b = DEFAULT.masks(seed)
+        assert (a.sum(), b.sum(), (a * b).sum()) == (25, 25, 12)
+        offset = np.random.RandomState(seed).randint(0, 100 - 38 + 1)
+        assert a.nonzero()[0] == offset
+        assert b.nonzero()[-1] == offset + 37
+
+
+@pytest.mark.parametrize("op", OPERATIONS)
+def test_targets(op: str) -> None:
+    functions = {
+        "add": lambda a, b: a + b,
+        "sub": lambda a, b: a - b,
+        "mul": lambda a, b: a * b,
+        "div": lambda a, b: a / b,
+        "square": lambda a, b: a**2,
+        "root": lambda a, b: a**0.5,
+    }
+    data = make_data(op, range(4, 7))
+    x, y = data.batch(3)
+    assert x.shape == (3, 16, 100)
+    assert 1 <= x.min() < x.max() < 2
+    for k, seed in enumerate(range(4, 7)):
+        masks = DEFAULT.masks(seed).numpy().astype(bool)
+        a, b = (x[k].double().numpy()[:, mask].sum(1) for mask in masks)
+        np.testing.assert_allclose(y[k, :, 0], functions[op](a, b), rtol=1e-5, atol=1e-5)
+        inputs, targets = data.extrapolation
+        a, b = (inputs.double().numpy()[:, mask].sum(1) for mask in masks)
+        np.testing.assert_allclose(targets[k, :, 0], functions[op](a, b), rtol=1e-6)
+
+
+def test_evaluation_sets_are_those_of_the_reproduction_study() -> None:
+    data = make_data(eval_size=10)
+    expected = np.random.RandomState(43953907).uniform(1, 2, size=(10, 100))
+    np.testing.assert_allclose(data.validation[0], expected, rtol=1e-6)
+    expected = np.random.RandomState(8689336).uniform(2, 6, size=(10, 100))
+    np.testing.assert_allclose(data.extrapolation[0], expected, rtol=1e-6)
+
+
+def test_ranges_of_two_intervals() -> None:
+    x = spread(torch.linspace(0, 1, 1001, dtype=torch.float64)[:-1], (-6, -2, 2, 6))
+    assert x[:500].min() == -6
+    assert -2.01 < x[:500].max() < -2
+    assert x[500:].min() == 2
+    assert 5.99 < x[500:].max() < 6
+
+
+def test_thresholds_in_closed_form() -> None:
+    """For x ~ U[2, 6]: mean 4, variance 4/3; k inputs a subset, o of them shared, of n."""
+    mean, variance, n = 4, 4 / 3, 100
+    for subsets in (DEFAULT, published(DEFAULT)):
+        k, o = subsets.size, subsets.overlap
+        neither, only_one = n - subsets.span, 2 * (k - o)
+        add = EPSILON**2 * ((mean * 2 * (neither - o)) ** 2 + 4 * variance * (neither + o))
+        assert threshold("add", subsets, (2.0, 6.0)) == pytest.approx(add, rel=0.005)
+        assert threshold("sub", subsets, (2.0, 6.0)) == pytest.approx(EPSILON**2 * 4 * variance * only_one, rel=0.005)
+
+
+@pytest.mark.parametrize(
+    ("op", "value"),
+    [("add", 1.47861742e-05), ("sub", 1.38437045e-08), ("mul", 0.160010659), ("div", 4.93805490e-12),
+     ("square", 0.159473806), ("root", 8.95525993e-09)],
+)  # fmt: skip
+def test_published_thresholds(op: str, value: float) -> None:
+    assert threshold(op, published(DEFAULT), (2.0, 6.0)) == pytest.approx(value, rel=0.01)
+
+
+def test_thresholds_of_the_data_set_as_it_is() -> None:
+    assert threshold("add", DEFAULT, (2.0, 6.0)) == pytest.approx(1.60395e-05, rel=0.005)
+    assert threshold("mul", DEFAULT, (2.0, 6.0)) == pytest.approx(0.1606, rel=0.005)
+
+
+@pytest.mark.parametrize(("bounds", "value"), [((-6.0, -2.0, 2.0, 6.0), 2.30716e-4), ((0.2, 2.0), 9.19984e-4)])
+def test_published_thresholds_of_other_ranges(bounds: tuple[float, ...], value: float) -> None:
+    assert threshold("mul", published(DEFAULT), bounds) == pytest.approx(value, rel=0.02)
+
+
+@pytest.mark.parametrize(("cell", "op"), [("nac", "add"), ("nac", "sub"), ("nac-mul", "mul"), ("nac-mul", "div"),
+                                          ("nac-mul", "square"), ("nac-mul", "root"), ("nmu", "mul"), ("nau", "add"),
+                                          ("nau", "sub")])  # fmt: skip
+def test_a_network_of_exact_weights_is_solved(cell: Cell, op: str) -> None:
+    """Hidden units that sum the two subsets, and an output unit that combines them, meet the threshold."""
+    config = Config(op=op, cell=cell)
+    masks = config.subsets.masks(0)
+    output = {"add": [1, 1], "sub": [1, -1], "mul": [1, 1], "div": [1, -1], "square": [2, 0], "root": [0.5, 0]}[op]
+    if op == "square":  # weights reach 1 at the most: both hidden units are a
+        masks, output = masks[[0, 0]], [1, 1]
+    model = build(cell, 100, 2, "glorot_uniform").double()
+    with torch.no_grad():
+        for layer, W in ((model.hidden, masks.double()), (model.output, torch.tensor([output]).double())):
+            layer.W_hat.copy_(W if cell in ("nau", "nmu") and not hasattr(layer, "M_hat") else inverse_tanh(W))
+            if hasattr(layer, "M_hat"):
+                layer.M_hat.fill_(40)
+    if cell == "nac-mul":
+        model.output.eps = 0.0
+    x, y = make_data(op, range(1), eval_size=500).extrapolation
+    error = (model(x.double()) - y[0].double()).square().mean().item()
+    assert error < config.threshold()
+
+
+def inverse_tanh(W: torch.Tensor) -> torch.Tensor:
+    return torch.atanh(W.clamp(-1 + 1e-15, 1 - 1e-15))
+
+
+def record_of(errors: dict[str, list[list[float]]], directory: Path) -> Record:
+    lines = ["step,seed,interpolation/error,extrapolation/error,weights/sparsity"]
+    for tick, (inner, outer) in enumerate(zip(errors["inner"], errors["outer"], strict=True)):
+        lines += [f"{1000 * tick},{seed},{i},{o},0.125" for seed, (i, o) in enumerate(zip(inner, outer, strict=True))]
+    path = directory / "metrics.csv"
+    path.write_text("\n".join(lines) + "\n")
+    return Record.load(path)
+
+
+def test_validation_chooses_and_extrapolation_only_reports(tmp_path: Path) -> None:
+    small, nan = 1e-9, float("nan")
+    record = record_of(
+        {  # seeds: solved and kept, solved but validation prefers another step, never solved, diverged
+            "inner": [[0.5, 4.0, 4.0, 4.0], [2.0, 3.0, 1.0, nan], [1.0, 1.0, 2.0, nan], [3.0, 2.0, 3.0, nan]],
+            "outer": [[50.0, 80.0, 40.0, 40.0], [9.0, small, 4.0, nan], [small, 5.0, 5.0, nan], [7.0, 6.0, 6.0, nan]],
+        },
+        tmp_path,
+    )
+    result = score(Config(op="add", cell="nac", seeds=4), record)
+    assert result.outcomes["solved"].tolist() == [True, False, False, False]
+    assert result.outcomes["solved/ever"].tolist() == [True, True, False, False]
+    assert result.outcomes["diverged"].tolist() == [False, False, False, True]
+    np.testing.assert_equal(result.values["extrapolation/error"], [small, 5.0, 4.0, np.inf])
+    np.testing.assert_equal(result.values["solved_at_step"], [2000, np.nan, np.nan, np.nan])
+    np.testing.assert_equal(result.values["weights/sparsity"], [0.125, np.nan, np.nan, np.nan])
+    np.testing.assert_allclose(result.values["extrapolation/percent_of_random"], [100 * small / 50, 6.25, 10, np.inf])
+
+
+def test_schedules() -> None:
+    config = Config(cell="nmu", steps=1000, penalty_start=0.2, penalty_end=0.4)
+    assert [config.penalty_at(step) for step in (0, 200, 300, 400, 1000)] == pytest.approx([0, 0, 5, 10, 10])
+    assert config.learning_rate_at(500) == pytest.approx(config.learning_rate_at(0) / 2)
+    constant = Config(schedule="constant", learning_rate=1e-3)
+    assert constant.learning_rate_at(49_999) == 1e-3
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"seeds": 0}, "--seeds must be at least 1, got 0"),
+        ({"interpolation_range": (2.0, 1.0)}, "--interpolation-range must be LOW HIGH.* got 2 1"),
+        ({"extrapolation_range": (-6.0, -2.0, 2.0, 7.0)}, "two intervals of one width, got -6 -2 2 7"),
+        (
+            {"subset_ratio": 0.9, "overlap_ratio": 0.0},
+            "fit into --input-size 100, got 90 inputs each, 0 of them shared",
+        ),
+        ({"subset_ratio": 0.001}, "got 0 inputs each"),
+        ({"learning_rate": -1.0}, "--learning-rate must be above 0, got -1.0"),
+        ({"penalty": float("nan")}, "--penalty must be a number that is not negative, got nan"),
+        ({"penalty_start": 0.5}, "--penalty-start must lie before --penalty-end"),
+    ],
+)
+def test_values_that_cannot_be_used(options: dict[str, object], message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        Config(**options)
