@@ -3,7 +3,10 @@
 import copy
 import io
 import pickle
+import shutil
+from pathlib import Path
 
+import onnxruntime
 import pytest
 import torch
 from torch import nn
@@ -101,6 +104,23 @@ def test_compile(unit: nn.Module, x: torch.Tensor) -> None:
     torch.testing.assert_close(compiled(x), unit(x))
     compiled(x).sum().backward()
     assert all(p.grad is not None for p in unit.parameters())
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="the default backend of torch.compile needs a C++ compiler")
+def test_compile_with_the_default_backend(x: torch.Tensor) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(NALU(4, 3), NMU(3, 1))
+    compiled = torch.compile(model)
+    torch.testing.assert_close(compiled(x), model(x))
+
+
+@pytest.mark.filterwarnings("ignore")  # the exporter's own deprecations
+def test_onnx_export(unit: nn.Module, x: torch.Tensor, tmp_path: Path) -> None:
+    path = tmp_path / "unit.onnx"
+    torch.onnx.export(unit, (x,), str(path), dynamo=True, verbose=False)
+    session = onnxruntime.InferenceSession(str(path))
+    (y,) = session.run(None, {session.get_inputs()[0].name: x.numpy()})
+    torch.testing.assert_close(torch.from_numpy(y), unit(x).detach(), rtol=1e-4, atol=1e-5)
 
 
 def test_repr_names_the_sizes(unit: nn.Module) -> None:

@@ -64,8 +64,8 @@ def run(
     seconds = _Stopwatch(start.wall_seconds)
     description = _describe(task, config, device)
 
-    def save_status(status: str) -> None:
-        write_json(directory / CONFIG, {**description, "status": status, "wall_seconds": seconds()})
+    def save_status(status: str, **more: str) -> None:
+        write_json(directory / CONFIG, {**description, "status": status, "wall_seconds": seconds(), **more})
 
     save_status("running")
     checkpointer = Checkpointer(directory)
@@ -81,7 +81,10 @@ def run(
             summary = summarize(task, config, Record.load(directory / METRICS), seconds())
             recorder.finish(_flat(summary))
     except BaseException as error:
-        save_status("interrupted" if isinstance(error, KeyboardInterrupt | GeneratorExit) else "failed")
+        if isinstance(error, KeyboardInterrupt):
+            save_status("interrupted")
+        else:
+            save_status("failed", error=f"{type(error).__name__}: {error}")
         raise
     write_text(directory / SEED_SUMMARY, _per_seed(task, config, Record.load(directory / METRICS)))
     write_json(directory / SUMMARY, summary)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from tasks.harness.config import Config
@@ -47,7 +49,10 @@ def sweep(jobs: Sequence[Job], workers: int) -> None:
         return
     failures: list[str] = []
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(open_jobs)), mp_context=context, initializer=_ignore_interrupts)
+    stop = context.Event()
+    pool = ProcessPoolExecutor(
+        min(workers, len(open_jobs)), mp_context=context, initializer=_begin_worker, initargs=(stop,)
+    )
     with progress_bar() as progress:
         bar = progress.add_task(f"{len(open_jobs)} runs", total=sum(job.model_steps for job in open_jobs))
         try:
@@ -57,23 +62,35 @@ def sweep(jobs: Sequence[Job], workers: int) -> None:
                 if (error := future.exception()) is not None:
                     failures.append(f"{job.directory}: {error or type(error).__name__}")
                 progress.advance(bar, job.model_steps)
+        except BaseException:
+            stop.set()
+            for worker in multiprocessing.active_children():
+                os.kill(worker.pid or 0, signal.SIGINT)  # each saves its status and stops
+            raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
     if failures:
         raise UserError(f"{len(failures)} of {len(open_jobs)} runs failed: {'; '.join(failures)}")
 
 
-def _work(job: Job) -> None:
+_stop: Event | None = None
+"""In a worker: set when no further job is to be begun."""
+
+
+def _begin_worker(stop: Event) -> None:
     import torch
 
+    global _stop
+    _stop = stop
     torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an idle worker leaves Ctrl-C to the main process
+
+
+def _work(job: Job) -> None:
+    if _stop is None or _stop.is_set():
+        return
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         run(load_task(job.task), job.config, job.directory, resume=(job.directory / CONFIG).exists())
     finally:
-        _ignore_interrupts()
-
-
-def _ignore_interrupts() -> None:
-    """An idle worker leaves Ctrl-C to the main process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -37,10 +37,25 @@ def _cells(op: str) -> tuple[str, ...]:
     return ("linear", "nac", "nalu", "nau" if op in ("add", "sub") else "nmu")
 
 
-_QUICK = tuple(Config(op=op, cell=cell, seeds=10, steps=20_000) for op in OPERATIONS for cell in _cells(op))
-_STANDARD = tuple(Config(op=op, cell=cell) for op in OPERATIONS for cell in PUBLISHED)
+FRESH_SEED = 1000
+"""The tables begin here: the settings were chosen while looking at the results of seeds 0 to 9."""
+
+_QUICK = tuple(
+    Config(op=op, cell=cell, first_seed=FRESH_SEED, seeds=10, steps=20_000) for op in OPERATIONS for cell in _cells(op)
+)
+_STANDARD = tuple(Config(op=op, cell=cell, first_seed=FRESH_SEED) for op in OPERATIONS for cell in PUBLISHED)
 _FULL = tuple(
-    replace(config, seeds=100, steps=5_000_000, learning_rate=1e-3, schedule="constant", beta2=0.999)
+    replace(
+        config,
+        seeds=100,
+        steps=5_000_000,
+        learning_rate=1e-3,
+        schedule="constant",
+        beta1=0.9,
+        beta2=0.999,
+        penalty_start=0.2 if config.cell == "nmu" else 0.001,
+        penalty_end=0.4 if config.cell == "nmu" else 0.01,
+    )
     for config in _STANDARD
 )
 SWEEP = {"quick": _QUICK, "standard": _STANDARD, "full": _FULL}

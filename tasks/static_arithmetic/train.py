@@ -19,8 +19,8 @@ from tasks.static_arithmetic.data import Data, Operation, Subsets
 from tasks.static_arithmetic.model import Cell, build
 from tasks.static_arithmetic.threshold import threshold
 
-LEARNING_RATE = {"nac": 0.1, "nac-mul": 0.1, "nalu": 0.1, "nau": 0.03}
-"""By cell; 0.01 for the others."""
+LEARNING_RATE = {"nau": 0.03, "nmu": 0.03}
+"""By cell; 0.1 for the others."""
 PENALTY = {"nau": 0.01, "nmu": 10.0}
 """By cell, as published; 0 for the others."""
 
@@ -54,18 +54,18 @@ class Config(harness.Config):
     optimizer: Literal["adam", "sgd", "momentum"] = "adam"
     """Adam, plain SGD, or SGD with momentum 0.9."""
     learning_rate: float | None = None
-    """At the start; by default 0.1 for nac, nac-mul and nalu, 0.03 for nau, 0.01 for others (published: 0.001)."""
+    """At the start; by default 0.03 for nau and nmu, 0.1 for the others (published: 0.001)."""
     schedule: Literal["cosine", "constant"] = "cosine"
     """Cosine decay to 0 over the run, or constant (published)."""
-    beta1: float = 0.9
-    """Adam's decay of the first moment (published: 0.9)."""
-    beta2: float = 0.95
-    """Adam's decay of the second moment (published: 0.999, under which saturating weights stall)."""
+    beta1: float = 0.99
+    """Adam's decay of the first moment (published: 0.9; the README says why more)."""
+    beta2: float = 0.99
+    """Adam's decay of the second moment (published: 0.999)."""
     penalty: float | None = None
     """Weight of the sparsity regulariser; by default as published: 0.01 for nau, 10 for nmu."""
-    penalty_start: float = 0.2
+    penalty_start: float = 0.6
     """When the regulariser begins to grow, as a part of the steps (published: 0.2 for nmu, 0.001 for nau)."""
-    penalty_end: float = 0.4
+    penalty_end: float = 0.8
     """When it has grown to its full weight (published: 0.4 for nmu, 0.01 for nau)."""
     init: Init = "madsen_johansen"
     """Initialisation of NAC and NALU layers; see nalu.init."""
@@ -104,7 +104,7 @@ class Config(harness.Config):
 
     def learning_rate_at(self, step: int) -> float:
         """The learning rate of a step, counted from 0."""
-        start = LEARNING_RATE.get(self.cell, 0.01) if self.learning_rate is None else self.learning_rate
+        start = LEARNING_RATE.get(self.cell, 0.1) if self.learning_rate is None else self.learning_rate
         return start * (0.5 + 0.5 * math.cos(math.pi * step / self.steps)) if self.schedule == "cosine" else start
 
     def penalty_at(self, step: int) -> float:
