@@ -29,7 +29,10 @@ class Ensemble(nn.Module):
         seeds: one seed a member.
 
     Raises:
-        ValueError: when ``seeds`` is empty or the built networks differ in their parameters.
+        ValueError: when ``seeds`` is empty, the built networks differ in their parameters, or parameters are tied.
+
+    Not for layers that draw random numbers or change buffers in a forward pass (dropout, batch normalisation in
+    training mode): ``vmap`` refuses them.
 
     Example:
         >>> model = Ensemble(lambda: nn.Sequential(NAC(100, 2), NAC(2, 1)), seeds=range(25))
@@ -43,13 +46,16 @@ class Ensemble(nn.Module):
         if not self.seeds:
             raise ValueError("an Ensemble needs at least one seed, got none")
         members = [_seeded(build, seed) for seed in self.seeds]
+        if len(list(members[0].named_parameters(remove_duplicate=False))) != len(list(members[0].parameters())):
+            raise ValueError("an Ensemble cannot hold tied parameters (one tensor under two names)")
+        tensors = [_tensors(member) for member in members]
+        for other in tensors[1:]:
+            if {name: t.shape for name, t in other.items()} != {name: t.shape for name, t in tensors[0].items()}:
+                raise ValueError("build() must make the same parameters, in name and shape, for every seed")
         # The template gives structure and code; its own tensors are replaced by the stacked ones.
         self.template = members[0]
-        for name, tensor in _tensors(members[0]).items():
-            stack = [_tensors(member).get(name) for member in members]
-            if any(other is None or other.shape != tensor.shape for other in stack):
-                raise ValueError(f"build() must make the same parameters for every seed; {name} differs")
-            _replace(self.template, name, torch.stack([other.detach() for other in stack if other is not None]))
+        for name in tensors[0]:
+            _replace(self.template, name, torch.stack([member[name].detach() for member in tensors]))
 
     def __len__(self) -> int:
         return len(self.seeds)

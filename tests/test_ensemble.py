@@ -152,5 +152,13 @@ def test_bad_arguments() -> None:
     with pytest.raises(IndexError, match=r"member must lie in 0\.\.1, got 2"):
         Ensemble(MODELS["NALU"], range(2)).member(2)
     sizes = iter((2, 3))
-    with pytest.raises(ValueError, match="same parameters for every seed; weight differs"):
+    with pytest.raises(ValueError, match="same parameters, in name and shape, for every seed"):
         Ensemble(lambda: nn.Linear(next(sizes), 1), range(2))
+
+    def tied() -> nn.Module:
+        model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+        model[1].weight = model[0].weight
+        return model
+
+    with pytest.raises(ValueError, match="cannot hold tied parameters"):
+        Ensemble(tied, range(3))

@@ -28,12 +28,17 @@ def test_metrics_by_tick_and_seed(tmp_path: Path) -> None:
     np.testing.assert_equal(record["solved"], [[0, 0], [1, 0]])
 
 
-@pytest.mark.parametrize("lost", [1, 4, 12])
-def test_a_tick_that_is_not_whole_is_left_out(tmp_path: Path, lost: int) -> None:
-    text = METRICS[:-lost]
-    record = Record.load(write(tmp_path, text if lost > 1 else METRICS[: METRICS.rindex("10,4")]))
+@pytest.mark.parametrize("lost", range(1, len("10,3,0.25,1\n10,4,inf,0\n")))
+def test_a_last_tick_that_is_not_whole_is_left_out(tmp_path: Path, lost: int) -> None:
+    record = Record.load(write(tmp_path, METRICS[:-lost]))
     assert record.steps.tolist() == [0]
     assert record.seeds.tolist() == [3, 4]
+
+
+@pytest.mark.parametrize("line", ["10,3\n", "10,9,1.0,0\n", "20,3,1.0,0\n"])
+def test_a_record_damaged_in_its_midst_is_refused(tmp_path: Path, line: str) -> None:
+    with pytest.raises(UserError, match="no readable record"):
+        Record.load(write(tmp_path, METRICS.replace("10,3,0.25,1\n", line) + "20,3,1.0,0\n20,4,1.0,0\n"))
 
 
 def test_a_record_of_the_header_alone(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Static arithmetic: data, thresholds in closed form, and the score of records made by hand."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,8 @@ import torch
 
 from tasks.harness.config import OptionError
 from tasks.harness.record import Record
+from tasks.harness.run import run
+from tasks.static_arithmetic import TASK
 from tasks.static_arithmetic.data import OPERATIONS, Data, Subsets, spread
 from tasks.static_arithmetic.model import Cell, build
 from tasks.static_arithmetic.paper import score
@@ -162,6 +165,16 @@ def test_validation_chooses_and_extrapolation_only_reports(tmp_path: Path) -> No
     np.testing.assert_allclose(result.values["extrapolation/percent_of_random"], [100 * small / 50, 6.25, 10, np.inf])
 
 
+@pytest.mark.parametrize("cell", ["nac", "nmu", "linear"])
+def test_seed_3_is_the_same_alone_and_among_8(cell: Cell, tmp_path: Path) -> None:
+    """In the records, over 200 steps, in float32."""
+    eight = Config(op="add", cell=cell, seeds=8, steps=200, eval_every=20, eval_size=100, device="cpu")
+    together = run(TASK, eight, tmp_path / "eight").record()
+    alone = run(TASK, replace(eight, first_seed=3, seeds=1), tmp_path / "alone").record()
+    for name in together.metrics:
+        np.testing.assert_allclose(together[name][:, 3], alone[name][:, 0], rtol=1e-4, atol=1e-7, err_msg=name)
+
+
 def test_schedules() -> None:
     config = Config(cell="nmu", steps=1000, penalty_start=0.2, penalty_end=0.4)
     assert [config.penalty_at(step) for step in (0, 200, 300, 400, 1000)] == pytest.approx([0, 0, 5, 10, 10])
@@ -173,7 +186,7 @@ def test_schedules() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"seeds": 0}, "--seeds must be at least 1, got 0"),
+        ({"seeds": 0}, "--seeds must lie in 1..2147483647, got 0"),
         ({"interpolation_range": (2.0, 1.0)}, "--interpolation-range must be LOW HIGH.* got 2 1"),
         ({"extrapolation_range": (-6.0, -2.0, 2.0, 7.0)}, "two intervals of one width, got -6 -2 2 7"),
         (
@@ -183,7 +196,7 @@ def test_schedules() -> None:
         ({"subset_ratio": 0.001}, "got 0 inputs each"),
         ({"learning_rate": -1.0}, "--learning-rate must be above 0, got -1.0"),
         ({"penalty": float("nan")}, "--penalty must be a number that is not negative, got nan"),
-        ({"penalty_start": 0.5}, "--penalty-start must lie before --penalty-end"),
+        ({"penalty_start": 0.9}, "--penalty-start must lie before --penalty-end"),
     ],
 )
 def test_values_that_cannot_be_used(options: dict[str, object], message: str) -> None:

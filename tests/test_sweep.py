@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from tasks.harness.directory import default_directory
 from tasks.harness.errors import UserError
 from tasks.harness.record import Run
 from tasks.harness.registry import load_task
-from tasks.harness.run import default_directory, run
+from tasks.harness.run import run
 from tasks.harness.sweep import Job, sweep
 
 TASK = load_task("static_arithmetic")

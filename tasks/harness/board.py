@@ -7,6 +7,7 @@ outcome (solved or not) ``<metric>/fraction``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ SINGLE_SEEDS = 3
 HISTOGRAMS = 50
 """At most so many a run, evenly spread over its ticks."""
 IMAGES = 10
+CURVE = "curve/"
 
 
 class Board:
@@ -50,7 +52,8 @@ class Board:
             self._writer.add_custom_scalars(_layout(metrics))
             self._layout_written = True
         for name, values in metrics.items():
-            self._scalars(name, values, step)
+            if not name.startswith(CURVE):  # the points of a curve belong into one figure, not into charts over time
+                self._scalars(name, values, step)
         if speed is not None:
             self._writer.add_scalar("speed/model_steps_per_second", speed, step)
         if self._turn(step, HISTOGRAMS):
@@ -91,6 +94,16 @@ class Board:
         return tick % -(-self._config.ticks // most) == 0 or step == self._config.steps
 
 
+def show_figures(directory: Path, figures: Mapping[str, Figure]) -> None:
+    """Put the figures of a report into TensorBoard's images, in place of those of an earlier report."""
+    events = directory / "tensorboard"
+    for old in events.glob("events.out.tfevents.*"):
+        old.unlink()
+    with SummaryWriter(str(events)) as writer:
+        for name, figure in figures.items():
+            writer.add_figure(name, figure)
+
+
 def bands(values: np.ndarray) -> np.ndarray:
     """10th percentile, median and 90th percentile over seeds; a NaN (a diverged seed) ranks as the largest value."""
     ranked = np.sort(np.where(np.isnan(values), np.inf, values))
@@ -100,7 +113,11 @@ def bands(values: np.ndarray) -> np.ndarray:
 def _layout(metrics: dict[str, np.ndarray]) -> dict[str, Any]:
     """Custom charts: the errors side by side, each a median with its band."""
     errors = [name for name in metrics if name.endswith("/error")]
-    others = [name for name, values in metrics.items() if name not in errors and values.dtype != np.bool_]
+    others = [
+        name
+        for name, values in metrics.items()
+        if name not in errors and values.dtype != np.bool_ and not name.startswith(CURVE)
+    ]
     outcomes = [name for name, values in metrics.items() if values.dtype == np.bool_]
 
     def margin(name: str) -> list[Any]:

@@ -31,7 +31,7 @@ class Checkpointer:
 
     directory: Path
     share: float = 0.02
-    minimum_interval: float = 5.0
+    minimum_interval: float = 2.0
     _last: float = field(default_factory=time.monotonic)
     _cost: float = 0.0
 

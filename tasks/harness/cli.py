@@ -17,12 +17,13 @@ import tyro
 
 from tasks.harness.config import Config, OptionError
 from tasks.harness.contract import Task
+from tasks.harness.directory import default_directory
 from tasks.harness.errors import UserError
 from tasks.harness.progress import progress_bar
 from tasks.harness.record import CONFIG, read_json
 from tasks.harness.registry import load_task, task_names
 from tasks.harness.render import show, summary_table
-from tasks.harness.run import default_directory, run
+from tasks.harness.run import run
 
 T = TypeVar("T")
 
@@ -55,11 +56,17 @@ def guarded(command: Callable[[], None]) -> NoReturn:
     try:
         command()
     except KeyboardInterrupt:
-        _fail("interrupted; finished results are kept, and --resume goes on from the last checkpoint", status=130)
+        _fail("interrupted; what is finished is kept: --resume goes on (nalu reproduce does so by itself)", status=130)
     except BrokenPipeError:
         os._exit(0)  # the reader of our output has seen enough
     except (UserError, OptionError) as error:
         _fail(str(error))
+    except MemoryError as error:
+        _fail(f"not enough memory for these sizes; use fewer --seeds or smaller batches ({error})")
+    except RuntimeError as error:
+        if "allocate memory" not in str(error) and "out of memory" not in str(error):
+            raise
+        _fail("not enough memory for these sizes; use fewer --seeds or smaller batches")
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
         _fail(f"cannot read or write{where}: {error.strerror or error}")
@@ -98,8 +105,8 @@ def _run_task(name: str, arguments: list[str]) -> None:
         raise UserError("--resume and --overwrite exclude each other")
     directory = options.out or default_directory(task, config)
     if options.resume and (directory / CONFIG).exists():
-        stored = read_json(directory / CONFIG).get("config", {})
-        with contextlib.suppress(OptionError, TypeError):  # another task's run, which run() reports
+        stored = read_json(directory / CONFIG).get("config")
+        with contextlib.suppress(OptionError, TypeError):  # another task's run, or a damaged one, which run() reports
             config, options = parse_run(task, arguments, task.config.from_dict(stored), program)
     with progress_bar() as progress:
         bar = progress.add_task(f"{task.command} {config.label()}", total=config.steps)
@@ -136,7 +143,7 @@ def _console(arguments: list[str]) -> None:
         return lambda rest: parse(command, rest, f"nalu {name}", command.__doc__ or "")()
 
     commands: dict[str, tuple[str, Callable[[list[str]], None]]] = {
-        "list": ("the tasks of this suite", lambda _: _list()),
+        "list": ("the tasks of this suite", _list),
         "reproduce": ("run the tables of all tasks, and report", over_tasks(Reproduce, "reproduce")),
         "report": ("tables and figures from finished runs", over_tasks(Report, "report")),
     }
@@ -153,7 +160,9 @@ def _console(arguments: list[str]) -> None:
     commands[arguments[0]][1](arguments[1:])
 
 
-def _list() -> None:
+def _list(arguments: list[str]) -> None:
+    if arguments:
+        raise UserError(f"nalu list takes no options, and was given {' '.join(arguments)}")
     for name in task_names():
         task = load_task(name)
         print(f"{task.command:20} {task.title} ({task.source})")

@@ -10,9 +10,9 @@ from typing import Literal
 import tyro
 
 from tasks.harness.config import require
+from tasks.harness.directory import default_directory
 from tasks.harness.registry import load_task, task_names
 from tasks.harness.report import find_runs, report
-from tasks.harness.run import default_directory
 from tasks.harness.sweep import Job, sweep
 
 
@@ -22,7 +22,7 @@ class Reproduce:
 
     profile: Literal["quick", "standard", "full"] = "quick"
     """quick: minutes. standard: an evening. full: the published numbers of seeds and steps."""
-    tasks: tuple[str, ...] = ()
+    tasks: tuple[str, ...] | None = None
     """Only these tasks, by the names of `nalu list`; by default all."""
     out: Path | None = None
     """Where the runs and the report go; by default runs/<profile>."""
@@ -32,7 +32,8 @@ class Reproduce:
     def __post_init__(self) -> None:
         require(self.workers >= 1, f"--workers must be at least 1, got {self.workers}")
         known = [load_task(name).command for name in task_names()]
-        for name in self.tasks:
+        require(self.tasks != (), f"--tasks must be of {', '.join(known)}, got nothing")
+        for name in self.tasks or ():
             require(name in known, f"--tasks must be of {', '.join(known)}, got {name}")
 
     def __call__(self) -> None:
@@ -41,7 +42,7 @@ class Reproduce:
         jobs = [
             Job(name, config, default_directory(task, config, out))
             for name in task_names()
-            if not self.tasks or load_task(name).command in self.tasks
+            if self.tasks is None or load_task(name).command in self.tasks
             for task in [load_task(name)]
             for config in task.sweep[self.profile]
         ]

@@ -14,6 +14,8 @@ import torch
 
 from tasks.harness.errors import UserError
 
+LARGEST = 2**31 - 1
+
 
 class OptionError(ValueError):
     """An option's value cannot be used; the message says what was wanted and what was given."""
@@ -47,14 +49,17 @@ class Config:
 
     def __post_init__(self) -> None:
         self.require_positive("seeds", "steps", "eval_every")
-        require(0 <= self.first_seed < 2**31, f"--first-seed must lie in 0..2147483647, got {self.first_seed}")
+        last = LARGEST - self.seeds
+        require(0 <= self.first_seed <= last, f"--first-seed must lie in 0..{last}, got {self.first_seed}")
 
     def require_positive(self, *names: str) -> None:
-        """Raise an OptionError unless every one of these options is finite and above 0."""
+        """Raise an OptionError unless every one of these options is above 0 and not too large to count with."""
         for name in names:
             value = getattr(self, name)
-            wanted = "at least 1" if isinstance(value, int) else "above 0"
-            require(value > 0 and math.isfinite(value), f"{flag(name)} must be {wanted}, got {value}")
+            if isinstance(value, int):
+                require(1 <= value <= LARGEST, f"{flag(name)} must lie in 1..{LARGEST}, got {value}")
+            else:
+                require(0 < value < math.inf, f"{flag(name)} must be above 0, got {value}")
 
     @property
     def seed_range(self) -> range:
@@ -86,17 +91,23 @@ class Config:
         """A short name of the setting, for directories and tables; it identifies nothing."""
         return f"{self.seeds}-seeds"
 
+    def resolved(self) -> Self:
+        """The same options with the values that defaults of None stand for here."""
+        return self
+
     def to_dict(self) -> dict[str, Any]:
-        """The options as JSON values."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        """The resolved options as JSON values: what makes two runs the same."""
+        values = asdict(self.resolved())
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """The inverse of :meth:`to_dict`.
+        """The resolved options from :meth:`to_dict`.
 
         Raises:
             OptionError: when an option is unknown or its value cannot be used.
         """
+        require(isinstance(values, dict), f"options must be an object, got {values!r}")
         known = {field.name for field in fields(cls)}
         unknown = sorted(set(values) - known)
         require(not unknown, f"unknown option {', '.join(unknown)}")

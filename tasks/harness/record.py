@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 from dataclasses import dataclass
@@ -35,36 +34,31 @@ class Record:
 
     @classmethod
     def load(cls, path: Path) -> Record:
-        """Read metrics.csv; a tick that is not whole, as a killed run may leave at the end, is left out.
+        """Read metrics.csv; a last tick that is not whole, as a killed run may leave, is left out.
 
         Raises:
             UserError: when the file is missing or is no such record.
         """
         try:
-            with path.open(newline="") as file:
-                header, *rows = csv.reader(file)
-        except (OSError, ValueError) as error:
-            raise UserError(f"no readable metrics.csv at {path}: {error}") from None
-        try:
-            whole = [row for row in rows if len(row) == len(header)]
-            values = np.array([[float(cell) if cell else np.nan for cell in row] for row in whole])
-            values = values.reshape(len(whole), len(header))
-            if header[:2] != ["step", "seed"]:
+            header, *lines = path.read_text().splitlines(keepends=True)
+            names = header.rstrip("\n").split(",")
+            if names[:2] != ["step", "seed"]:
                 raise ValueError("it must begin with the columns step, seed")
-            seeds = _leading_seeds(values)
+            rows = [[float(cell) for cell in line.split(",")] for line in lines if line.endswith("\n")]
+            wrong = [number for number, row in enumerate(rows, start=2) if len(row) != len(names)]
+            if wrong:
+                raise ValueError(f"line {wrong[0]} must have {len(names)} values")
+            values = np.array(rows).reshape(len(rows), len(names))
+            seeds = values[values[:, 0] == values[:1, 0], 1] if len(values) else np.empty(0)
             ticks = len(values) // max(len(seeds), 1)
-            table = values[: ticks * len(seeds)].reshape(ticks, len(seeds), len(header))
-        except ValueError as error:
-            raise UserError(f"{path} is no record of a run: {error}") from None
-        metrics = {name: table[:, :, column] for column, name in enumerate(header) if column >= 2}
-        return cls(table[:, 0, 0].astype(np.int64) if ticks else np.empty(0, np.int64), seeds, metrics)
-
-
-def _leading_seeds(values: np.ndarray) -> np.ndarray:
-    """The seeds of the first tick; every tick has the same ones in the same order."""
-    if not len(values):
-        return np.empty(0, np.int64)
-    return values[values[:, 0] == values[0, 0], 1].astype(np.int64)
+            table = values[: ticks * len(seeds)].reshape(ticks, len(seeds), len(names))
+            if (table[:, :, 0] != table[:, :1, 0]).any() or (table[:, :, 1] != seeds).any():
+                raise ValueError("every tick must have one row for each seed, in the same order")
+        except (OSError, ValueError) as error:
+            raise UserError(f"no readable record in {path}: {error}") from None
+        metrics = {name: table[:, :, column] for column, name in enumerate(names) if column >= 2}
+        steps = table[:, 0, 0] if ticks else np.empty(0)
+        return cls(steps.astype(np.int64), seeds.astype(np.int64), metrics)
 
 
 @dataclass(frozen=True)

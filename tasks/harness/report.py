@@ -35,13 +35,17 @@ def report(runs: Sequence[Run], out: Path | None = None) -> None:
             show(table)
         if out is None:
             continue
+        from tasks.harness.board import show_figures  # imports TensorBoard, which takes a second
+
         directory = out / name
         directory.mkdir(parents=True, exist_ok=True)
         for number, table in enumerate(tables, start=1):
             write_text(directory / f"table-{number}.md", markdown(table))
             write_text(directory / f"table-{number}.csv", comma_separated(table))
-        for figure_name, figure in task.figures(of_task).items():
+        figures = task.figures(of_task)
+        for figure_name, figure in figures.items():
             figure.savefig(directory / f"{figure_name}.png", dpi=120)
+        show_figures(directory, figures)
     unfinished = [run for run in runs if run.summary is None]
     if unfinished:
         print(f"{len(unfinished)} unfinished: {', '.join(str(run.directory) for run in unfinished)}")

@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
-import platform
-import shutil
-import subprocess
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from tasks.harness import checkpoint, statistics
+from tasks.harness import environment, statistics
 from tasks.harness.checkpoint import Checkpoint, Checkpointer
 from tasks.harness.config import Config
-from tasks.harness.contract import Snapshot, Task
-from tasks.harness.errors import UserError
-from tasks.harness.record import (
-    CONFIG,
-    METRICS,
-    SEED_SUMMARY,
-    SUMMARY,
-    Record,
-    Run,
-    read_json,
-    write_json,
-    write_text,
-)
+from tasks.harness.contract import Score, Snapshot, Task
+from tasks.harness.directory import check_same, is_complete, prepare
+from tasks.harness.record import CONFIG, METRICS, SEED_SUMMARY, SUMMARY, Record, Run, read_json, write_json, write_text
 
 OnTick = Callable[[Snapshot], None]
 
@@ -57,50 +39,51 @@ def run(
     """
     from tasks.harness.recorder import Recorder  # imports TensorBoard, which takes a second
 
-    device = config.torch_device()
-    start = _prepare(task, config, directory, resume=resume, overwrite=overwrite)
-    if start is None:
+    surroundings = environment.describe(config.torch_device())
+    if resume and not overwrite and is_complete(directory):
+        check_same(task, config, directory)
         return Run.load(directory)
-    seconds = _Stopwatch(start.wall_seconds)
-    description = _describe(task, config, device)
+    checkpoint = prepare(task, config, directory, resume=resume, overwrite=overwrite)
+    if checkpoint is None:
+        description = {"task": task.name, "config": config.to_dict(), "seeds": list(config.seed_range), **surroundings}
+        seconds = _Stopwatch(0.0)
+    else:
+        description = read_json(directory / CONFIG)
+        description["resumed"] = [*description.get("resumed", []), {"step": checkpoint.step, **surroundings}]
+        seconds = _Stopwatch(checkpoint.wall_seconds)
 
-    def save_status(status: str, **more: str) -> None:
-        write_json(directory / CONFIG, {**description, "status": status, "wall_seconds": seconds(), **more})
+    def save_status(status: str, error: str | None = None) -> None:
+        changed = {"status": status, "error": error, "wall_seconds": round(seconds(), 3)}
+        write_json(directory / CONFIG, {**description, **changed})
 
     save_status("running")
     checkpointer = Checkpointer(directory)
-    resumed_at = start.step if start.state else None
     try:
-        with Recorder(directory, task, config, resumed_at) as recorder:
-            for snapshot in task.train(config, start.state or None):
+        with Recorder(directory, task, config, checkpoint.step if checkpoint else None) as recorder:
+            for snapshot in task.train(config, checkpoint.state if checkpoint else None):
                 recorder.write(snapshot)
                 if checkpointer.due() or snapshot.step == config.steps:
                     recorder.sync()
                     checkpointer.save(Checkpoint(snapshot.step, seconds(), snapshot.state))
                 on_tick(snapshot)
-            summary = summarize(task, config, Record.load(directory / METRICS), seconds())
+            record = Record.load(directory / METRICS)
+            score = task.score(config, record)
+            summary = summarize(task, config, record, score, seconds())
             recorder.finish(_flat(summary))
-    except BaseException as error:
-        if isinstance(error, KeyboardInterrupt):
-            save_status("interrupted")
-        else:
-            save_status("failed", error=f"{type(error).__name__}: {error}")
+        write_text(directory / SEED_SUMMARY, _per_seed(record, score))
+        save_status("complete")
+        write_json(directory / SUMMARY, summary)
+    except KeyboardInterrupt:
+        save_status("interrupted")
         raise
-    write_text(directory / SEED_SUMMARY, _per_seed(task, config, Record.load(directory / METRICS)))
-    write_json(directory / SUMMARY, summary)
-    save_status("complete")
+    except BaseException as error:
+        save_status("failed", f"{type(error).__name__}: {error}")
+        raise
     return Run.load(directory)
 
 
-def default_directory(task: Task, config: Config, root: Path = Path("runs")) -> Path:
-    """Where a run goes by default: ``<root>/<task>/<label>-<hash of the options>``."""
-    options = json.dumps(config.to_dict(), sort_keys=True)
-    return root / task.name / f"{config.label()}-{hashlib.sha256(options.encode()).hexdigest()[:8]}"
-
-
-def summarize(task: Task, config: Config, record: Record, wall_seconds: float) -> dict[str, Any]:
-    """summary.json: the statistics over seeds of what ``task.score`` makes of the record."""
-    score = task.score(config, record)
+def summarize(task: Task, config: Config, record: Record, score: Score, wall_seconds: float) -> dict[str, Any]:
+    """summary.json: the statistics over seeds of what ``task.score`` made of the record."""
     model_steps = config.seeds * int(record.steps[-1])
     return {
         "task": task.name,
@@ -114,9 +97,8 @@ def summarize(task: Task, config: Config, record: Record, wall_seconds: float) -
     }
 
 
-def _per_seed(task: Task, config: Config, record: Record) -> str:
+def _per_seed(record: Record, score: Score) -> str:
     """summary.csv: the same results, one row a seed."""
-    score = task.score(config, record)
     columns = {**score.values, **{name: outcome.astype(int) for name, outcome in score.outcomes.items()}}
     rows = zip(record.seeds, *columns.values(), strict=True)
     return "\n".join([",".join(["seed", *columns]), *(",".join(str(cell) for cell in row) for row in rows)]) + "\n"
@@ -126,70 +108,6 @@ def _flat(summary: dict[str, Any]) -> dict[str, float]:
     medians = {name: value["median"] for name, value in summary["metrics"].items()}
     rates = {name: value["rate"] for name, value in summary["rates"].items()}
     return {name: math.nan if value is None else value for name, value in {**medians, **rates}.items()}
-
-
-def _prepare(task: Task, config: Config, directory: Path, *, resume: bool, overwrite: bool) -> Checkpoint | None:
-    """Make the directory ready and say from where to go on; None when nothing is left to do."""
-    beginning = Checkpoint(step=0, wall_seconds=0.0, state={})
-    if directory.exists() and not directory.is_dir():
-        raise UserError(f"--out must be a directory, and {directory} is a file")
-    if (directory / CONFIG).exists():
-        if overwrite:
-            _delete_run(directory)
-        elif not resume:
-            raise UserError(f"{directory} already holds a run; use --resume, --overwrite or another --out")
-        else:
-            _check_same(task, config, directory)
-            if (directory / SUMMARY).exists():
-                return None
-            return checkpoint.newest(directory) or beginning
-    elif directory.exists() and any(directory.iterdir()):
-        raise UserError(f"{directory} holds other files than a run's; use another --out")
-    elif resume:
-        raise UserError(f"--resume needs a run to go on with, and {directory} holds none")
-    directory.mkdir(parents=True, exist_ok=True)
-    return beginning
-
-
-def _check_same(task: Task, config: Config, directory: Path) -> None:
-    stored = read_json(directory / CONFIG)
-    if stored.get("task") != task.name:
-        raise UserError(f"{directory} holds a run of {stored.get('task')}, not of {task.name}")
-    for name, value in config.to_dict().items():
-        before = stored.get("config", {}).get(name)
-        if before != value:
-            option = f"--{name.replace('_', '-')}"
-            raise UserError(f"{directory} was begun with {option} {before}, and cannot go on with {option} {value}")
-
-
-def _delete_run(directory: Path) -> None:
-    """Delete what a run writes, and nothing else."""
-    known = [CONFIG, METRICS, SUMMARY, SEED_SUMMARY, checkpoint.NAME, checkpoint.SPARE]
-    for path in [*(directory / name for name in known), *directory.glob("events.out.tfevents.*")]:
-        path.unlink(missing_ok=True)
-
-
-def _describe(task: Task, config: Config, device: torch.device) -> dict[str, Any]:
-    packages = ("torch", "numpy", "scipy", "nalu-suite")
-    return {
-        "task": task.name,
-        "config": config.to_dict(),
-        "seeds": list(config.seed_range),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu ({platform.machine()})",
-        "threads": torch.get_num_threads(),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
-        "git_commit": _git_commit(),
-    }
-
-
-def _git_commit() -> str | None:
-    """The commit of the source tree, with ``-dirty`` when tracked files differ; None outside a repository."""
-    git = shutil.which("git")
-    if git is None:
-        return None
-    command = [git, "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or None
 
 
 class _Stopwatch:

@@ -12,9 +12,10 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from tasks.harness.config import Config
+from tasks.harness.directory import is_complete
 from tasks.harness.errors import UserError
 from tasks.harness.progress import progress_bar
-from tasks.harness.record import CONFIG, SUMMARY
+from tasks.harness.record import CONFIG
 from tasks.harness.registry import load_task
 from tasks.harness.run import run
 
@@ -30,7 +31,7 @@ class Job:
     @property
     def complete(self) -> bool:
         """Whether its results are there already."""
-        return (self.directory / SUMMARY).exists()
+        return is_complete(self.directory)
 
     @property
     def model_steps(self) -> int:

@@ -18,9 +18,13 @@ SAMPLES = 1_000_000
 SEED = 1234
 
 
-def published(subsets: Subsets) -> Subsets:
-    """The subsets that the published thresholds were simulated for: one element larger than those of the data set."""
-    return Subsets(subsets.inputs, subsets.size + 1, subsets.overlap + 1)
+def published(subsets: Subsets) -> Subsets | None:
+    """The subsets that published thresholds were simulated for: one element larger than those of the data set.
+
+    None where those do not fit into the inputs.
+    """
+    larger = Subsets(subsets.inputs, subsets.size + 1, subsets.overlap + 1)
+    return larger if larger.span <= larger.inputs else None
 
 
 @cache

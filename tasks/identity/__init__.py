@@ -1,0 +1,18 @@
+"""Identity: networks with common activations cannot even copy numbers outside their training range."""
+
+from tasks.harness.contract import Task
+from tasks.identity.paper import SWEEP, figures, score, tables
+from tasks.identity.train import SMOKE, Config, train
+
+TASK = Task(
+    name="identity",
+    title="Numerical extrapolation failures",
+    source="Trask et al. 2018, section 1.1, figure 1",
+    config=Config,
+    train=train,
+    score=score,
+    smoke=SMOKE,
+    sweep=SWEEP,
+    tables=tables,
+    figures=figures,
+)

@@ -1,0 +1,5 @@
+"""``python -m tasks.identity``."""
+
+from tasks.harness.cli import run_task
+
+run_task("identity")

@@ -1,0 +1,101 @@
+"""What was published on the identity task, the settings of our table and figure, and how a record is scored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, get_args
+
+import numpy as np
+
+from tasks.harness.contract import Score, Table
+from tasks.harness.record import Record, Run
+from tasks.harness.render import number
+from tasks.identity.model import Cell
+from tasks.identity.train import TEST_LIMIT, TRAINING_LIMIT, Config
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+INTEGERS = range(-TEST_LIMIT, TEST_LIMIT + 1)
+
+_STANDARD = tuple(Config(cell=cell) for cell in get_args(Cell))
+SWEEP = {
+    "quick": tuple(replace(config, seeds=20, steps=2000, eval_every=1000) for config in _STANDARD),
+    "standard": _STANDARD,
+    "full": tuple(replace(config, seeds=1000) for config in _STANDARD),
+}
+
+
+def score(config: Config, record: Record) -> Score:
+    """Mean absolute errors of every seed after the last step, as in the paper's figure: nothing is chosen."""
+    values = {name: np.nan_to_num(record[name][-1], nan=np.inf, posinf=np.inf) for name in record.metrics}
+    return Score(values, {"diverged": np.isinf(values["interpolation/error"])})
+
+
+def tables(runs: Sequence[Run]) -> list[Table]:
+    """Errors inside and outside the training range, worst extrapolation first."""
+    rows = []
+    for run in reversed(_ordered(runs)):
+        assert run.summary is not None
+        inside, outside = (run.summary["metrics"][f"{part}polation/error"] for part in ("inter", "extra"))
+        rows.append(
+            [
+                run.config["config"]["cell"],
+                *(
+                    f"{number(part['median'])} [{number(part['low'])}, {number(part['high'])}]"
+                    for part in (inside, outside)
+                ),
+                number(outside["p90"]),
+                f"{run.summary['seeds']} x {run.summary['steps']}",
+            ]
+        )
+    header = (
+        "cell",
+        "error inside [-5, 5]",
+        "error outside, to [-20, 20]",
+        "outside, 90th percentile",
+        "seeds x steps",
+    )
+    notes = (
+        "Mean absolute error: median over seeds with its 95 % interval.",
+        "Published as a figure only (Trask et al. 2018, figure 1): every activation fails outside the training range, "
+        "PReLU least.",
+    )
+    return [Table("Identity: numerical extrapolation failures", header, rows, notes)]
+
+
+def figures(runs: Sequence[Run]) -> dict[str, Figure]:
+    """The paper's figure 1: error against input, the median over seeds of every activation."""
+    from matplotlib import colormaps
+    from matplotlib.figure import Figure
+
+    ordered = _ordered(runs)
+    figure = Figure(figsize=(10, 6), layout="constrained")
+    axes = figure.subplots()
+    axes.axvspan(-TRAINING_LIMIT, TRAINING_LIMIT, color="0.92", label="training range")
+    styles = ("-", "--", "-.", ":")
+    for rank, run in enumerate(reversed(ordered)):
+        assert run.summary is not None
+        curve = [run.summary["metrics"][f"curve/{n}"]["median"] for n in INTEGERS]
+        errors = [np.nan if error is None else error for error in curve]
+        colour = colormaps["viridis"](rank / max(len(ordered) - 1, 1) * 0.95)
+        axes.plot(INTEGERS, errors, styles[rank % 4], color=colour, linewidth=1.8, label=run.config["config"]["cell"])
+    axes.set(
+        title="Networks trained to copy numbers from -5 to 5",
+        xlabel="input", ylabel="absolute error (median over seeds)",
+        xlim=(-TEST_LIMIT, TEST_LIMIT), ylim=(0, TEST_LIMIT),
+    )  # fmt: skip
+    # Sorted by error, so that the order of the legend is that of the lines.
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize="small")
+    return {"figure-1": figure}
+
+
+def _ordered(runs: Sequence[Run]) -> list[Run]:
+    """Best extrapolation first; a median that is not finite last."""
+
+    def error(run: Run) -> float:
+        median = run.summary["metrics"]["extrapolation/error"]["median"] if run.summary else None
+        return float("inf") if median is None else median
+
+    return sorted((run for run in runs if run.summary is not None), key=error)
