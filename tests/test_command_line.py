@@ -117,20 +117,7 @@ def without_times(summary: Path) -> dict[str, object]:
     return {name: value for name, value in json.loads(summary.read_text()).items() if name not in timed}
 
 
-LONG = [
-    "--cell",
-    "nalu",
-    "--seeds",
-    "4",
-    "--steps",
-    "4000",
-    "--eval-every",
-    "50",
-    "--eval-size",
-    "100",
-    "--device",
-    "cpu",
-]
+LONG = shlex.split("--cell nalu --seeds 4 --steps 4000 --eval-every 50 --eval-size 100 --device cpu")
 
 
 @pytest.fixture(scope="module")
