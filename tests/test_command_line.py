@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.harness import checkpoint
 from tasks.harness.cli import parse_run
 from tasks.harness.errors import UserError
 from tasks.harness.registry import load_task, task_names
@@ -140,11 +141,11 @@ def test_an_interrupted_run_resumes_to_the_same_results(
         stderr=subprocess.PIPE,
         text=True,
     )
-    # After a checkpoint of some progress (the first snapshot is not saved at once), in the midst of training.
+    # After a checkpoint of some progress, in the midst of training.
     deadline = time.monotonic() + 100
-    while not (tmp_path / "broken" / "checkpoint.pt").exists() and time.monotonic() < deadline:
+    while (saved := checkpoint.newest(tmp_path / "broken")) is None or saved.step == 0:
+        assert time.monotonic() < deadline
         time.sleep(0.05)
-    time.sleep(0.3)
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     status = json.loads((tmp_path / "broken" / "config.json").read_text())["status"]
