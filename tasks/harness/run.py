@@ -62,7 +62,8 @@ def run(
         with Recorder(directory, task, config, checkpoint.step if checkpoint else None) as recorder:
             for snapshot in task.train(config, checkpoint.state if checkpoint else None):
                 recorder.write(snapshot)
-                if checkpointer.due() or snapshot.step == config.steps:
+                # The state before the first step needs no saving: it is made anew from the seeds.
+                if snapshot.step > 0 and (checkpointer.due() or snapshot.step == config.steps):
                     recorder.sync()
                     checkpointer.save(Checkpoint(snapshot.step, seconds(), snapshot.state))
                 on_tick(snapshot)
