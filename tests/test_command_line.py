@@ -121,6 +121,11 @@ def without_times(summary: Path) -> dict[str, object]:
 LONG = shlex.split("--cell nalu --seeds 4 --steps 4000 --eval-every 50 --eval-size 100 --device cpu")
 
 
+def heed_interrupts() -> None:
+    """Ctrl-C reaches a command even if the tests themselves run in the background, where shells ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("uninterrupted")
@@ -140,6 +145,7 @@ def test_an_interrupted_run_resumes_to_the_same_results(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=heed_interrupts,
     )
     # After the first checkpoint, in the midst of training.
     deadline = time.monotonic() + 100

@@ -17,6 +17,7 @@ from tasks.harness.record import Run
 from tasks.harness.registry import load_task
 from tasks.harness.run import run
 from tasks.harness.sweep import Job, sweep
+from tests.test_command_line import heed_interrupts
 
 TASK = load_task("static_arithmetic")
 
@@ -53,7 +54,12 @@ def test_a_failed_run_does_not_stop_the_others(tmp_path: Path) -> None:
 def test_a_stopped_sweep_leaves_resumable_runs_and_no_process(tmp_path: Path, number: signal.Signals) -> None:
     command = [str(Path(sys.executable).parent / "nalu"), "reproduce", "--out", str(tmp_path), "--workers", "2"]
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=heed_interrupts,
     )
     deadline = time.monotonic() + 100
     while len(list(tmp_path.rglob("metrics.csv"))) < 2 and time.monotonic() < deadline:

@@ -52,7 +52,8 @@ def console() -> NoReturn:
 
 def guarded(command: Callable[[], None]) -> NoReturn:
     """Run a command and exit: 0, or 2 with one line for the user's errors, or 130 when interrupted."""
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    # As Ctrl-C, also where a shell started us in the background and SIGINT is ignored.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         command()
     except KeyboardInterrupt:
