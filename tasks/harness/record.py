@@ -32,6 +32,29 @@ class Record:
     def __getitem__(self, metric: str) -> np.ndarray:
         return self.metrics[metric]
 
+    def errors(self, metric: str) -> np.ndarray:
+        """A metric of which less is better, ``(T, S)``, with inf where it is not finite: a diverged seed is worst."""
+        return np.nan_to_num(self[metric], nan=np.inf, posinf=np.inf)
+
+    def chosen(self) -> tuple[np.ndarray, np.ndarray]:
+        """The evaluated step of every seed at which its validation error was lowest; indexes ``(T, S)`` metrics.
+
+        The step before training takes no part in the choice.
+        """
+        first = 1 if len(self.steps) > 1 else 0
+        ticks = first + self.errors("interpolation/error")[first:].argmin(axis=0)
+        return ticks, np.arange(len(self.seeds))
+
+    def percent_of_random(self, metric: str) -> np.ndarray:
+        """The score of Trask et al. 2018: the chosen error in percent of the untrained network's, ``(S,)``.
+
+        NaN where the error of the untrained network is not finite.
+        """
+        errors = self.errors(metric)
+        untrained = np.where(np.isfinite(errors[0]), errors[0], np.nan)
+        with np.errstate(divide="ignore", invalid="ignore"):  # it may be 0
+            return 100 * errors[self.chosen()] / untrained
+
     @classmethod
     def load(cls, path: Path) -> Record:
         """Read metrics.csv; a last tick that is not whole, as a killed run may leave, is left out.

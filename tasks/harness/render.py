@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table as RichTable
 
+from tasks.harness.config import Config
 from tasks.harness.contract import Table
 
 
@@ -50,6 +51,21 @@ def number(value: float | None) -> str:
 def percent(rate: Mapping[str, Any]) -> str:
     """A success rate of summary.json with its interval, in percent."""
     return f"{100 * rate['rate']:.0f} % [{100 * rate['low']:.0f}, {100 * rate['high']:.0f}]"
+
+
+SCALE = ("seeds", "first_seed", "steps", "eval_every", "eval_size", "device")
+"""Options that say how much was done, not what; tables show them elsewhere."""
+
+
+def changed_options(options: Mapping[str, Any], reference: Config) -> dict[str, Any]:
+    """The options of a run that differ from those of ``reference``, but for its scale."""
+    default = reference.to_dict()
+    return {name: value for name, value in options.items() if name not in SCALE and value != default.get(name)}
+
+
+def named(options: Mapping[str, Any]) -> str:
+    """Options as text, for a cell of a table."""
+    return ", ".join(f"{name} {value}" for name, value in options.items())
 
 
 def summary_table(summary: dict[str, Any], label: str) -> Table:

@@ -10,7 +10,7 @@ import numpy as np
 
 from tasks.harness.contract import Score, Table
 from tasks.harness.record import Record, Run
-from tasks.harness.render import number, percent
+from tasks.harness.render import changed_options, named, number, percent
 from tasks.harness.statistics import rate
 from tasks.static_arithmetic.data import OPERATIONS, Operation
 from tasks.static_arithmetic.model import Cell
@@ -68,33 +68,28 @@ SWEEP = {"quick": _QUICK, "standard": _STANDARD, "full": _FULL}
 def score(config: Config, record: Record) -> Score:
     """Success, errors and scores of every seed, at the evaluated step where its validation error was lowest.
 
-    The step before training takes no part in the choice; it is what the percent scores are relative to.
+    The percent scores are relative to the step before training.
     """
-    validation = np.nan_to_num(record["interpolation/error"], nan=np.inf, posinf=np.inf)
-    extrapolation = np.nan_to_num(record["extrapolation/error"], nan=np.inf, posinf=np.inf)
+    errors = {name: record.errors(f"{name}/error") for name in ("interpolation", "extrapolation")}
+    chosen = record.chosen()
     first = 1 if len(record.steps) > 1 else 0
-    chosen = first + validation[first:].argmin(axis=0)
-    seeds = np.arange(len(record.seeds))
 
-    solved = extrapolation < config.threshold()
+    solved = errors["extrapolation"] < config.threshold()
     solved_ever = solved[first:].any(axis=0)
     solved_at = record.steps[first + solved[first:].argmax(axis=0)]
-    solved_chosen = solved[chosen, seeds]
-    errors = {"interpolation": validation, "extrapolation": extrapolation}
-    with np.errstate(divide="ignore", invalid="ignore"):  # an untrained network may overflow
-        percent_of_random = {name: 100 * error[chosen, seeds] / error[0] for name, error in errors.items()}
+    solved_chosen = solved[chosen]
     values = {
-        **{f"{name}/error": error[chosen, seeds] for name, error in errors.items()},
-        **{f"{name}/percent_of_random": value for name, value in percent_of_random.items()},
+        **{f"{name}/error": error[chosen] for name, error in errors.items()},
+        **{f"{name}/percent_of_random": record.percent_of_random(f"{name}/error") for name in errors},
         "solved_at_step": np.where(solved_chosen, solved_at, np.nan),
-        "weights/sparsity": np.where(solved_chosen, record["weights/sparsity"][chosen, seeds], np.nan),
+        "weights/sparsity": np.where(solved_chosen, record["weights/sparsity"][chosen], np.nan),
     }
     if "gate/mean" in record.metrics:
-        values["gate/mean"] = record["gate/mean"][chosen, seeds]
+        values["gate/mean"] = record["gate/mean"][chosen]
     outcomes = {
         "solved": solved_chosen,
         "solved/ever": solved_ever,
-        "diverged": np.isinf(validation[-1]),
+        "diverged": np.isinf(errors["interpolation"][-1]),
     }
     if (larger := published_subsets(config.subsets)) is not None:
         outcomes["solved/published_threshold"] = values["extrapolation/error"] < config.threshold(larger)
@@ -119,7 +114,7 @@ def tables(runs: Sequence[Run]) -> list[Table]:
                 number(metrics["extrapolation/error"]["median"]),
                 number(metrics["extrapolation/percent_of_random"]["median"]),
                 f"{run.summary['seeds']} x {run.summary['steps']}",
-                _other_options(run),
+                named(_changed(run)),
             ]
         )
     header = (
@@ -187,19 +182,13 @@ def _ordered(runs: Sequence[Run]) -> list[Run]:
     return sorted((run for run in runs if run.summary is not None), key=key)
 
 
-SCALE = ("seeds", "first_seed", "steps", "eval_every", "device", "eval_size")
 PROBLEM = ("input_size", "hidden_size", "subset_ratio", "overlap_ratio", "interpolation_range", "extrapolation_range")
 
 
 def _changed(run: Run) -> dict[str, Any]:
-    """Options that differ from the defaults of the run's operation and cell, but for its scale."""
+    """Options that differ from the defaults of the run's operation and cell."""
     options = run.config["config"]
-    reference = Config(op=options["op"], cell=options["cell"]).to_dict()
-    return {name: value for name, value in options.items() if name not in SCALE and value != reference.get(name)}
-
-
-def _other_options(run: Run) -> str:
-    return ", ".join(f"{name} {value}" for name, value in _changed(run).items())
+    return changed_options(options, Config(op=options["op"], cell=options["cell"]))
 
 
 def _published_count(run: Run) -> int | None:

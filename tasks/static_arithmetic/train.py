@@ -16,6 +16,7 @@ from nalu.init import Init
 from tasks.harness import config as harness
 from tasks.harness.config import flag, require
 from tasks.harness.contract import Snapshot, State
+from tasks.harness.schedules import cosine, ramp
 from tasks.static_arithmetic.data import Data, Operation, Subsets
 from tasks.static_arithmetic.model import Cell, build
 from tasks.static_arithmetic.threshold import threshold
@@ -137,12 +138,11 @@ class Config(harness.Config):
     def learning_rate_at(self, step: int) -> float:
         """The learning rate of a step, counted from 0."""
         start = self.recipe.learning_rate
-        return start * (0.5 + 0.5 * math.cos(math.pi * step / self.steps)) if self.schedule == "cosine" else start
+        return start * cosine(step, self.steps) if self.schedule == "cosine" else start
 
     def penalty_at(self, step: int) -> float:
         """The weight of the regulariser at a step: linear growth from start to end."""
-        progress = (step / self.steps - self.penalty_start) / (self.penalty_end - self.penalty_start)
-        return self.recipe.penalty * min(max(progress, 0.0), 1.0)
+        return self.recipe.penalty * ramp(step, self.steps, self.penalty_start, self.penalty_end)
 
     def label(self) -> str:
         """A short name of the setting."""

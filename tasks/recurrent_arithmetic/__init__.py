@@ -1,0 +1,18 @@
+"""Recurrent arithmetic: y = f(a, b) for sums a and b over the inputs and steps of a sequence."""
+
+from tasks.harness.contract import Task
+from tasks.recurrent_arithmetic.paper import SWEEP, figures, score, tables
+from tasks.recurrent_arithmetic.train import SMOKE, Config, train
+
+TASK = Task(
+    name="recurrent_arithmetic",
+    title="Recurrent arithmetic",
+    source="Trask et al. 2018, section 4.1; protocol of Madsen & Johansen and of Hoedt et al. 2021",
+    config=Config,
+    train=train,
+    score=score,
+    smoke=SMOKE,
+    sweep=SWEEP,
+    tables=tables,
+    figures=figures,
+)

@@ -1,0 +1,5 @@
+"""``python -m tasks.recurrent_arithmetic``."""
+
+from tasks.harness.cli import run_task
+
+run_task("recurrent_arithmetic")

@@ -1,0 +1,65 @@
+"""Sequences and targets: sums a and b of two fixed subsets of the inputs over all steps, and y = f(a, b).
+
+Trask et al. 2018, section 4.1 (recurrent); protocol of Madsen & Johansen and of Hoedt et al. (protocol of the MC-LSTM
+study): 10 inputs a step, subsets of 2 that share 1, inputs in [1, 2].
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tasks.harness.streams import UniformStream
+from tasks.static_arithmetic.data import EXTRAPOLATION_SEED, VALIDATION_SEED, Operation, Subsets, apply
+
+LOW, HIGH = 1.0, 2.0
+
+
+class Data:
+    """Training batches, and the fixed evaluation sets that all seeds share.
+
+    Args:
+        op: the operation.
+        subsets: sizes of the subsets among the inputs of a step.
+        seeds: one a stream.
+        length: steps of a training sequence.
+        lengths: steps of the test sequences.
+    """
+
+    def __init__(
+        self,
+        op: Operation,
+        subsets: Subsets,
+        seeds: range,
+        *,
+        length: int,
+        lengths: tuple[int, ...],
+        batch_size: int,
+        eval_size: int,
+        device: torch.device,
+    ) -> None:
+        self._op: Operation = op
+        self._device = device
+        self._masks = torch.stack([subsets.masks(seed) for seed in seeds]).to(device)
+        self._stream = UniformStream(seeds, (batch_size, length, subsets.inputs))
+        self.validation = self._evaluation_set(VALIDATION_SEED, length, eval_size)
+        """Inputs ``(N, length, inputs)``, the same for all seeds, and their targets ``(S, N, 1)``."""
+        self.test = {n: self._evaluation_set(EXTRAPOLATION_SEED + n, n, eval_size) for n in lengths}
+        """The same for sequences of each test length."""
+
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        """Inputs ``(S, B, length, inputs)`` and targets ``(S, B, 1)`` of a step."""
+        x = self._stream.batch(step).to(self._device).mul_(HIGH - LOW).add_(LOW)
+        return x, self._targets(x.sum(dim=-2), self._masks)
+
+    def _targets(self, sums: Tensor, masks: Tensor) -> Tensor:
+        """From the inputs summed over the sequence, ``(..., B, inputs)``."""
+        a, b = (masks @ sums.mT).unbind(dim=-2)
+        return apply(self._op, a, b).unsqueeze(-1)
+
+    def _evaluation_set(self, seed: int, length: int, size: int) -> tuple[Tensor, Tensor]:
+        shape = (size, length, self._masks.shape[-1])
+        x = torch.from_numpy(np.random.RandomState(seed).uniform(LOW, HIGH, size=shape)).float().to(self._device)
+        targets = self._targets(x.double().sum(dim=-2), self._masks.double())
+        return x, targets.float()
