@@ -65,6 +65,8 @@ class Board:
             for name, weights in _weights(snapshot).items():
                 figure = _weight_image(weights[0].float().cpu().numpy(), self._seeds[0])
                 self._writer.add_figure(f"{name}/seed_{self._seeds[0]}", figure, step)
+            for name, draw in snapshot.figures.items():
+                self._writer.add_figure(name, draw(), step)
 
     def finish(self, results: dict[str, float]) -> None:
         """Add the run to the table of hyper-parameters, with its final results."""

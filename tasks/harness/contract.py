@@ -34,6 +34,8 @@ class Snapshot:
     state: State
     histograms: dict[str, Tensor] = field(default_factory=dict)
     """Distributions to show beside the weights (gates, say), by tag; any shape."""
+    figures: dict[str, Callable[[], Figure]] = field(default_factory=dict)
+    """Pictures for TensorBoard, by tag; drawn at a few of the evaluated steps only."""
 
 
 @dataclass(frozen=True)
