@@ -20,7 +20,9 @@ from tasks.harness.render import comma_separated, markdown
 from tasks.harness.report import report
 from tasks.harness.run import run
 
-VOCABULARY = {"train/loss", "interpolation/error", "extrapolation/error", "solved", "weights/sparsity", "gate/mean"}
+VOCABULARY = {
+    "train/loss", "train/error", "interpolation/error", "extrapolation/error", "solved", "weights/sparsity", "gate/mean"
+}  # fmt: skip
 
 
 @pytest.fixture(params=task_names())

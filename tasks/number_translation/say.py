@@ -1,0 +1,80 @@
+"""Ask a trained network: ``python -m tasks.number_translation.say "seven hundred and forty two" --run RUN``."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tyro
+from torch import nn
+
+from tasks.harness import checkpoint
+from tasks.harness.cli import guarded, parse
+from tasks.harness.errors import UserError
+from tasks.harness.record import Run
+from tasks.number_translation.data import Wording
+from tasks.number_translation.model import build
+from tasks.number_translation.pictures import values
+from tasks.number_translation.train import Config
+
+
+@dataclass(frozen=True)
+class Say:
+    """Read a number in words, with the seed and the step that validation chose."""
+
+    words: tyro.conf.Positional[str]
+    """The number in words, in one argument."""
+    run: Path
+    """The directory of a run of number-translation."""
+
+    def __call__(self) -> None:
+        """Print the value after each word, and the number."""
+        record = Run.load(self.run)
+        if record.config.get("task") != "number_translation":
+            raise UserError(
+                f"--run must be a run of number_translation, and {self.run} is of {record.config.get('task')}"
+            )
+        config = Config.from_dict(record.config["config"])
+        said = split_words(self.words, config.wording)
+        newest = checkpoint.newest(self.run)
+        if newest is None:
+            raise UserError(f"--run needs a checkpoint, and {self.run} holds no whole one")
+        single = chosen_network(config, newest.state["best"])
+        found = values(config.wording, single, said)
+        width = max(len(word) for word in said)
+        for word, value in zip(said, found, strict=True):
+            print(f"{word:{width}}  {value:.2f}")
+        print(round(found[-1]))
+
+
+def chosen_network(config: Config, best: dict[str, Any]) -> nn.Module:
+    """The network of the seed with the lowest validation error, at the step where it had it."""
+    single = build(config.model, config.sizes)
+    seed = int(best["error"].argmin())
+    parameters = {name: tensor[seed] for name, tensor in best["parameters"].items()}
+    single.to(next(iter(parameters.values())).dtype).load_state_dict(parameters)
+    return single
+
+
+def split_words(text: str, wording: Wording) -> tuple[str, ...]:
+    """The words of a text, all of them known.
+
+    Raises:
+        UserError: for an unknown word, with those that are near, or when there is none.
+    """
+    said = tuple(text.lower().replace("-", " ").replace(",", " ").split())
+    if not said:
+        raise UserError('a number in words is wanted, as "seven hundred and forty two", and nothing was given')
+    for word in said:
+        if word not in wording.vocabulary:
+            near = difflib.get_close_matches(word, wording.vocabulary) or wording.vocabulary
+            raise UserError(f"{word!r} is not a word of this run; it knows {', '.join(near)}")
+    return said
+
+
+if __name__ == "__main__":
+    program = "python -m tasks.number_translation.say"
+    guarded(lambda: parse(Say, sys.argv[1:], program, "Read a number in words.")())
