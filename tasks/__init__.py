@@ -1,3 +1,10 @@
 """The tasks. To add one, copy the smallest folder, edit its files, and add its name here."""
 
-TASKS = ("identity", "static_arithmetic", "recurrent_arithmetic", "blog_example", "number_translation")
+TASKS = (
+    "identity",
+    "static_arithmetic",
+    "recurrent_arithmetic",
+    "blog_example",
+    "mnist_counting",
+    "number_translation",
+)

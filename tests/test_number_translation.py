@@ -300,5 +300,5 @@ def test_training_goes_on_from_a_checkpoint_exactly(model: Kind) -> None:
     *_, expected = (snapshot.metrics for snapshot in train(config))
     state = next(snapshot.state for snapshot in train(config) if snapshot.step == 6)
     *_, resumed = (snapshot.metrics for snapshot in train(config, state))
-    for name, values in expected.items():
-        assert torch.equal(resumed[name], values), name
+    for name, right in expected.items():
+        assert torch.equal(resumed[name], right), name

@@ -31,7 +31,7 @@ SWEEP = {
         replace(RECIPE, examples=1000, seeds=20, steps=1500),
     ),
     "standard": (ARTICLE, RECIPE, *_ABLATIONS),
-    "full": (replace(ARTICLE, seeds=100), RECIPE),
+    "full": (replace(ARTICLE, seeds=100), replace(RECIPE, seeds=1000)),
 }
 
 

@@ -130,7 +130,7 @@ def figures(runs: Sequence[Run]) -> dict[str, Figure]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(12, 7), layout="constrained")
-    grid = figure.subplots(2, 3, sharex=True)
+    grid = figure.subplots(2, 3, sharex=True, sharey=True)
     for axes, op in zip(grid.flat, OPERATIONS, strict=True):
         shown = [run for run in _ordered(runs) if run.config["config"]["op"] == op and not _changed(run)]
         for run in shown:
@@ -144,7 +144,7 @@ def figures(runs: Sequence[Run]) -> dict[str, Figure]:
             colour = colormaps["viridis"](rank / (len(CELLS) - 1) * 0.95)
             axes.plot(LENGTHS, ratios, style, marker="os^vD*PXh"[rank], color=colour, label=config.cell)
         axes.axhline(1, color="0.5", linewidth=1)
-        axes.set(title=op, xscale="log", yscale="log", xticks=LENGTHS, xticklabels=LENGTHS)
+        axes.set(title=op, xscale="log", yscale="log", ylim=(1e-7, 1e12), xticks=LENGTHS, xticklabels=LENGTHS)
         axes.grid(alpha=0.3)
         if shown:
             axes.legend(fontsize="x-small")

@@ -1,0 +1,219 @@
+"""A convnet that reads every image, and a recurrent cell that adds up what it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Literal, get_args
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nalu import NAC, NALU, NAU, NMU, ArithmeticCell, Ensemble, GRUCell, LSTMCell, RNNCell, functional, inspection
+from nalu.init import Init
+
+Cell = Literal["nac", "nalu", "nau", "nmu", "lstm", "gru", "rnn-tanh", "rnn-relu", "exact"]
+CELLS: tuple[Cell, ...] = get_args(Cell)
+ARITHMETIC = ("nac", "nalu", "nau", "nmu")
+BASELINES: dict[str, Callable[[int, int], nn.Module]] = {
+    "lstm": LSTMCell,
+    "gru": GRUCell,
+    "rnn-tanh": partial(RNNCell, nonlinearity="tanh"),
+    "rnn-relu": partial(RNNCell, nonlinearity="relu"),
+}
+
+IDENTITY = 16.0
+"""W_hat and M_hat of a weight that starts as 1: tanh(16) sigmoid(16) = 1 - 1e-7, which a thousand steps forgive."""
+
+MEAN, STD = 0.1307, 0.3081
+"""Of the pixels of MNIST's training images, between 0 and 1."""
+CHUNK = 1000
+"""Images that are encoded at once in an evaluation: few enough for the processor's cache."""
+
+
+class Encoder(nn.Module):
+    """The convnet of PyTorch's MNIST example of 2018 without dropout: uint8 ``(N, 28, 28) -> (N, features)``.
+
+    Args:
+        softmax: normalise the output to a distribution over the features.
+    """
+
+    def __init__(self, features: int, *, softmax: bool) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 10, 5)
+        self.conv2 = nn.Conv2d(10, 20, 5)
+        self.fc1 = nn.Linear(320, 50)
+        self.fc2 = nn.Linear(50, features)
+        self.softmax = softmax
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = (images.unsqueeze(1) / 255 - MEAN) / STD
+        x = F.relu(F.max_pool2d(self.conv1(x), 2))
+        x = F.relu(F.max_pool2d(self.conv2(x), 2))
+        x = self.fc2(F.relu(self.fc1(x.flatten(1))))
+        return x.softmax(dim=-1) if self.softmax else x
+
+
+class Recurrent(nn.Module):
+    """``cell`` over a series and ``output`` of each of its states: ``(..., T, features) -> (..., T, outputs)``."""
+
+    def __init__(self, cell: nn.Module, output: nn.Module) -> None:
+        super().__init__()
+        self.cell = cell
+        self.output = output
+
+    def forward(self, x: Tensor) -> Tensor:
+        steps = x.unbind(dim=-2)
+        state = self.cell.initial_state(steps[0])
+        outputs = []
+        for step in steps:
+            state = self.cell(step, state)
+            outputs.append(self.output(state[0] if isinstance(state, tuple) else state))
+        return torch.stack(outputs, dim=-2)
+
+
+class ExactCell(nn.Module):
+    """The answer itself, without parameters: ``h_t = h_{t-1} + x_t``, or the product; what a cell can achieve at most.
+
+    Madsen & Johansen's solved accumulator.
+    """
+
+    def __init__(self, *, product: bool) -> None:
+        super().__init__()
+        self.product = product
+
+    def initial_state(self, x: Tensor) -> Tensor:
+        """Zeros, or ones for a product, of the shape of ``x``."""
+        return torch.ones_like(x) if self.product else torch.zeros_like(x)
+
+    def forward(self, x: Tensor, h: Tensor) -> Tensor:
+        return h * x if self.product else h + x
+
+
+class Networks(nn.Module):
+    """S networks, of one seed each: images ``(S, ..., T, 28, 28) -> (S, ..., T, outputs)``.
+
+    The convnets run one after the other, which is faster than as one grouped convolution (see the README); the
+    recurrent parts are an Ensemble.
+
+    Args:
+        encoder, recurrent: make the two parts of one network.
+    """
+
+    def __init__(self, encoder: Callable[[], nn.Module], recurrent: Callable[[], nn.Module], seeds: range) -> None:
+        super().__init__()
+        encoders = Ensemble(encoder, seeds)
+        members = nn.ModuleList(encoders.member(k) for k in range(len(seeds)))
+        self.encoders = members.to(memory_format=torch.channels_last)
+        self.recurrent = Ensemble(recurrent, seeds)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.recurrent(self.encode(images))
+
+    def encode(self, images: Tensor) -> Tensor:
+        """What each convnet reads in its own images: ``(S, ..., 28, 28) -> (S, ..., features)``."""
+        flat = images.flatten(1, -3)
+        features = torch.stack([encoder(own) for encoder, own in zip(self.encoders, flat, strict=True)])
+        return features.unflatten(1, images.shape[1:-2])
+
+    @torch.no_grad()
+    def encode_shared(self, images: Tensor) -> Tensor:
+        """What every convnet reads in the same images: ``(N, 28, 28) -> (S, N, features)``."""
+        chunks = images.split(CHUNK)
+        return torch.stack([torch.cat([encoder(chunk) for chunk in chunks]) for encoder in self.encoders])
+
+    def clip_grad_norm_(self, max_norm: float) -> None:
+        """Scale the gradient of each seed's convnet, and of its recurrent part, to at most ``max_norm``, in place."""
+        for encoder in self.encoders:
+            nn.utils.clip_grad_norm_(encoder.parameters(), max_norm)
+        self.recurrent.clip_grad_norm_(max_norm)
+
+
+def build_recurrent(
+    cell: Cell,
+    features: int,
+    outputs: int,
+    *,
+    hidden: int,
+    product: bool,
+    recurrent_start: Literal["identity", "unit"],
+    input_start: float,
+    gate_bias: float,
+    init: Init,
+) -> Recurrent:
+    """The recurrent part of one seed. The state of an arithmetic cell is the answer; baselines have a linear output.
+
+    Args:
+        hidden: size of the state of a baseline.
+        product: the answer is a product, so that the state starts at 1.
+        recurrent_start: the weights from the state to itself begin as the identity, or as the unit's own.
+        input_start: W_hat and M_hat of the weights from the input begin as this multiple of the identity; 0 for the
+            unit's own.
+        gate_bias: of a NALU; 0 for none.
+    """
+    if cell == "exact":
+        return Recurrent(ExactCell(product=product), nn.Identity())
+    if cell in BASELINES:
+        return Recurrent(BASELINES[cell](features, hidden), nn.Linear(hidden, outputs))
+    units: dict[str, Callable[[int, int], nn.Module]] = {
+        "nac": partial(NAC, init=init),
+        "nalu": partial(NALU, init=init, gate_bias=gate_bias or None),
+        "nau": NAU,
+        "nmu": NMU,
+    }
+    arithmetic = ArithmeticCell(units[cell], features, outputs, start=float(product))
+    if recurrent_start == "identity":
+        _set_identity_(arithmetic.unit, slice(features, None), IDENTITY)
+    if input_start:
+        _set_identity_(arithmetic.unit, slice(features), input_start)
+    return Recurrent(arithmetic, nn.Identity())
+
+
+@torch.no_grad()
+def _set_identity_(unit: nn.Module, columns: slice, scale: float) -> None:
+    """Make a block of weights the identity; of a NAC or NALU, W_hat and M_hat ``scale`` times the identity."""
+    block = unit.W_hat[:, columns]
+    identity = torch.eye(*block.shape)
+    if isinstance(unit, (NAU, NMU)):
+        block.copy_(identity)
+    else:
+        block.copy_(scale * identity)
+        unit.M_hat[:, columns] = scale * identity
+
+
+def recurrent_weights(recurrent: Ensemble) -> Tensor | None:
+    """The weights of arithmetic cells from the state to itself, ``(S, outputs, outputs)``; None for other cells."""
+    cell = recurrent.template.cell
+    return cell.unit.W[..., cell.input_size :] if isinstance(cell, ArithmeticCell) else None
+
+
+def penalty(recurrent: Ensemble) -> Tensor:
+    """Sum of the distances of the recurrent weights to {-1, 0, 1}, ``(S,)``."""
+    W = recurrent_weights(recurrent)
+    return torch.zeros(len(recurrent)) if W is None else functional.sparsity(W).sum(dim=(-2, -1))
+
+
+@torch.no_grad()
+def snapped(recurrent: Ensemble) -> Ensemble:
+    """A copy with the recurrent weights at the nearest of {-1, 0, 1}, and the input weights as they are."""
+    copy = inspection.discretized(recurrent)
+    if isinstance(recurrent.template.cell, ArithmeticCell):
+        inputs = slice(recurrent.template.cell.input_size)
+        for before, after in zip(recurrent.parameters(), copy.parameters(), strict=True):
+            after[..., inputs] = before[..., inputs]
+    return copy
+
+
+@torch.no_grad()
+def mean_gate(recurrent: Ensemble, x: Tensor) -> Tensor | None:
+    """Mean gate of a NALU cell over the steps of series ``(S, N, T, features)``, ``(S,)``; None for other cells."""
+    unit = getattr(recurrent.template.cell, "unit", None)
+    if not isinstance(unit, NALU) or unit.G is None:
+        return None
+    states = recurrent(x)
+    inputs = torch.cat([x[:, :, 1:], states[:, :, :-1]], dim=-1).flatten(1, 2)
+    logits = functional.linear(inputs, unit.G)
+    if unit.gate_bias is not None:
+        logits = logits + unit.gate_bias.unsqueeze(1)
+    return torch.sigmoid(logits).mean(dim=(1, 2))
