@@ -11,12 +11,11 @@ It enters by iterative reweighting.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.func import functional_call, jacfwd, vmap
+from torch.func import functional_call, grad, vmap
 
 from nalu import Ensemble
 
@@ -30,8 +29,8 @@ class LevenbergMarquardt:
     """Steps all members of an ensemble, each with its own damping; no member depends on another.
 
     Args:
-        model: its members map ``(B, ...)`` to ``(B,)``; stepped in place.
-        residual: of predictions and targets, both ``(B,)``.
+        model: its members map an example to a number; stepped in place.
+        residual: of a prediction and its target.
         neutral: the parameters of a neutral member, by name.
     """
 
@@ -42,11 +41,12 @@ class LevenbergMarquardt:
         self._neutral = torch.cat([neutral[name].flatten() for name in self._shapes]).to(first)
         self.damping = first.new_ones(len(model))
 
-        def residuals(theta: Tensor, x: Tensor, y: Tensor) -> Tensor:
+        def of_one_example(theta: Tensor, x: Tensor, y: Tensor) -> Tensor:
             return residual(functional_call(model.template, self._unflatten(theta), (x,)), y)
 
-        self._residuals = vmap(residuals)
-        self._jacobian = vmap(jacfwd(residuals))
+        over_examples = (None, 0, 0)
+        self._residuals = vmap(vmap(of_one_example, over_examples))
+        self._jacobian = vmap(vmap(grad(of_one_example), over_examples))
 
     @torch.no_grad()
     def step(self, x: Tensor, y: Tensor, weight: Tensor, penalty: float) -> None:
@@ -61,9 +61,7 @@ class LevenbergMarquardt:
         theta = torch.cat([tensor.reshape(len(tensor), -1) for tensor in self._model.stacked().values()], dim=1)
         away = theta - self._neutral
         r = weight * self._residuals(theta, x, y)
-        with warnings.catch_warnings():  # torch's own use of torch.jit in forward-mode differentiation
-            warnings.filterwarnings("ignore", "`torch.jit.script` is deprecated", FutureWarning)
-            J = weight.unsqueeze(-1) * self._jacobian(theta, x, y)
+        J = weight.unsqueeze(-1) * self._jacobian(theta, x, y)
         pull = penalty / (away.square() + WIDTH**2)
         curvature = J.mT @ J + torch.diag_embed(pull)
         gradient = (J.mT @ r.unsqueeze(-1)).squeeze(-1) + pull * away

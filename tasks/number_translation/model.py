@@ -93,8 +93,8 @@ class MultiplyAdd(nn.Module):
         b = torch.cat([self.b, self.b.new_zeros(1, size)])
         ids = torch.where(one_hot.any(dim=-1), one_hot.argmax(dim=-1), words)
         h = self.b.new_zeros(*ids.shape[:-1], size)
-        for word in ids.unbind(dim=-1):
-            h = (M[word] * h.unsqueeze(-2)).sum(dim=-1) + b[word]
+        for M_word, b_word in zip(M[ids].unbind(dim=-3), b[ids].unbind(dim=-2), strict=True):
+            h = (M_word * h.unsqueeze(-2)).sum(dim=-1) + b_word
         return h.sum(dim=-1)
 
 

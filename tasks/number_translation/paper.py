@@ -30,15 +30,17 @@ _COMPOSES = Config(model="multiply-add", first_seed=FRESH_SEED, steps=160, eval_
 _READERS = tuple(
     Config(model=model, first_seed=FRESH_SEED, steps=steps)
     for model, steps in (
-        ("lstm", 4000),
-        ("lstm-nac", 4000),
-        ("lstm-nalu", 4000),
-        ("gru", 4000),
-        ("transformer", 1500),
+        ("lstm", 3000),
+        ("lstm-nac", 3000),
+        ("lstm-nalu", 3000),
+        ("gru", 3000),
+        ("transformer", 1000),
         ("nalu-cell", 6000),
     )
 )
-_LARGE = replace(_COMPOSES, limit=1_000_000, hidden=2, train_size=600, seeds=8)
+_LARGE = replace(
+    _COMPOSES, limit=1_000_000, hidden=2, train_size=1000, seeds=16, steps=300, curriculum=15, penalty=1e-5
+)
 SWEEP = {
     "quick": (
         replace(_COMPOSES, seeds=10),

@@ -199,9 +199,10 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
 
     for step in range(start, config.steps):
         if second_order:
-            if step % config.curriculum == 0:
+            known_words = 1 + step // config.curriculum
+            if step % config.curriculum == 0 and known_words <= length.max():
                 newton.damping.fill_(1.0)
-            known = (length <= 1 + step // config.curriculum).to(dtype)
+            known = (length <= known_words).to(dtype)
             newton.step(x, y, known, config.penalty if step < PENALIZED * config.steps else 0.0)
         else:
             chosen = slice(None)
