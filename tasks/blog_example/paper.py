@@ -105,21 +105,25 @@ def figures(runs: Sequence[Run]) -> dict[str, Figure]:
     from matplotlib.figure import Figure
 
     shown = _ordered(runs)
-    figure = Figure(figsize=(5 * max(len(shown), 1), 4.5), layout="constrained")
-    for axes, run in zip(figure.subplots(1, max(len(shown), 1), sharey=True, squeeze=False).flat, shown, strict=False):
+    columns = min(max(len(shown), 1), 3)
+    rows = -(-max(len(shown), 1) // columns)
+    figure = Figure(figsize=(4.5 * columns, 3.6 * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
+    for axes, run in zip(grid.flat, shown, strict=False):
         record, config = run.record(), Config.from_dict(run.config["config"])
-        scale = ARTICLE_TEST_LOSS / config.target_loss
-        loss = scale * record.errors("extrapolation/error")
+        loss = record.errors("extrapolation/error") * ARTICLE_TEST_LOSS / config.target_loss
         axes.plot(record.steps, loss, color="#0072B2", alpha=0.4, linewidth=0.8)
         axes.axhline(ARTICLE_TEST_LOSS, color="#D55E00", label="the article's test loss")
         axes.set(yscale="log", ylim=(1e-6, 1e14), xlabel="step")
-        axes.set_title(
-            named(changed_options(run.config["config"], Config())) or "as in the article", fontsize="medium", wrap=True
-        )
+        options = named(changed_options(run.config["config"], Config()))
+        axes.set_title(options.replace(", separate", ",\nseparate") or "as in the article", fontsize="small")
         axes.grid(alpha=0.3)
+    for axes in grid.flat[len(shown) :]:
+        axes.set_axis_off()
+    for axes in grid[:, 0]:
+        axes.set_ylabel("test loss, one line a seed")
     if shown:
-        figure.axes[0].set_ylabel("test loss, one line a seed")
-        figure.axes[0].legend(loc="lower right")
+        grid[0, 0].legend(loc="upper right", fontsize="small")
     figure.suptitle("The blog's example: ten numbers added by two NALU layers")
     return {"test-loss": figure}
 

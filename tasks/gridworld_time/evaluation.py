@@ -1,4 +1,4 @@
-"""How well agents do: every start for every T, in the same episodes for every agent."""
+"""How well agents do: the same starts for every T and every agent."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tasks.gridworld_time.dynamics import DISTANCE, START_AGENT, START_TARGET, STARTS, Rules
+from tasks.gridworld_time.dynamics import DISTANCE, START_AGENT, START_TARGET, Rules
 from tasks.gridworld_time.model import Agents, State
 from tasks.gridworld_time.play import Episodes, sample
 from tasks.harness.streams import UniformStream
@@ -21,7 +21,7 @@ TOGETHER = 4
 
 @dataclass(frozen=True)
 class Outcome:
-    """By seed and T, each ``(S, len(times))``; means over the 600 starts."""
+    """By seed and T, each ``(S, len(times))``; means over starts."""
 
     reward: Tensor
     """Reward in parts of the optimal one."""
@@ -33,9 +33,9 @@ class Outcome:
     """Mean arrival time of those; NaN when there are none."""
 
 
-def measure(arrival: Tensor, times: Sequence[int], rules: Rules) -> Outcome:
-    """From arrival times ``(S, len(times), 600)``, 0 for never."""
-    distance = torch.from_numpy(DISTANCE[START_AGENT, START_TARGET])
+def measure(arrival: Tensor, starts: Tensor, times: Sequence[int], rules: Rules) -> Outcome:
+    """From arrival times ``(S, len(times), starts)``, 0 for never."""
+    distance = torch.from_numpy(DISTANCE[START_AGENT, START_TARGET])[starts.cpu()]
     instruction = torch.tensor(times).unsqueeze(1)
     best = torch.from_numpy(rules.best_reward(distance.numpy(), instruction.numpy())).to(arrival.device)
     optimal = torch.from_numpy(rules.best_arrival(distance.numpy(), instruction.numpy())).to(arrival.device)
@@ -51,41 +51,42 @@ def measure(arrival: Tensor, times: Sequence[int], rules: Rules) -> Outcome:
     )
 
 
-@torch.no_grad()
 def arrivals(
-    agents: Agents, features: Tensor, times: Sequence[int], limits: State | None = None, *, sampled: bool = False
+    agents: Agents,
+    features: Tensor,
+    starts: Tensor,
+    times: Sequence[int],
+    limits: State | None = None,
+    *,
+    sampled: bool = False,
 ) -> Tensor:
-    """Arrival times ``(S, len(times), 600)``, 0 for never, of the greedy policy or of the sampled one."""
+    """Arrival times ``(S, len(times), starts)``, 0 for never, of the greedy policy or of the sampled one."""
     parts = [times[first : first + TOGETHER] for first in range(0, len(times), TOGETHER)]
-    return torch.cat([_arrivals(agents, features, part, limits, sampled)[0] for part in parts], dim=1)
+    return torch.cat([_play(agents, features, starts, part, limits, sampled)[0] for part in parts], dim=1)
+
+
+def accumulator_range(agents: Agents, features: Tensor, starts: Tensor, times: Sequence[int]) -> State | None:
+    """Smallest and largest number in each accumulator, each ``(S, 1, units)``, of greedy episodes; None without one."""
+    return _play(agents, features, starts, times, None, False)[1]
 
 
 @torch.no_grad()
-def accumulator_range(agents: Agents, features: Tensor, times: Sequence[int]) -> State | None:
-    """Smallest and largest number in each accumulator, each ``(S, 1, units)``, of greedy episodes; None without one."""
-    return _arrivals(agents, features, times, None, False)[1]
-
-
-def _arrivals(
-    agents: Agents, features: Tensor, times: Sequence[int], limits: State | None, sampled: bool
+def _play(
+    agents: Agents, features: Tensor, starts: Tensor, times: Sequence[int], limits: State | None, sampled: bool
 ) -> tuple[Tensor, State | None]:
     seeds, device = len(agents), features.device
-    instruction = torch.tensor(times, device=device).repeat_interleave(STARTS)
-    start = torch.arange(STARTS, device=device).repeat(len(times))
+    instruction = torch.tensor(times, device=device).repeat_interleave(len(starts))
+    start = starts.repeat(len(times))
     episodes = Episodes(agents, features, start.expand(seeds, -1), instruction.expand(seeds, -1), limits)
-    streams = [UniformStream(agents.core.seeds, (STARTS,), domain=1 + T) for T in times] if sampled else []
+    streams = [UniformStream(agents.core.seeds, (len(starts),), domain=1 + T) for T in times] if sampled else []
     arrival = torch.zeros(seeds, len(start), dtype=torch.long, device=device)
     lanes = torch.arange(len(start), device=device)
-    low = high = None
+    reached: list[State] = []
     for time in range(1, 2 * max(times) + GRACE + 1):
         logits, _ = episodes.look()
         going = (arrival[:, lanes] == 0) & (time <= 2 * instruction[lanes] + GRACE)
         if agents.core.template.accumulator is not None:
-            total, mask = episodes.state[-1], going.unsqueeze(-1)
-            below = total.masked_fill(~mask, torch.inf).amin(dim=1, keepdim=True)
-            above = total.masked_fill(~mask, -torch.inf).amax(dim=1, keepdim=True)
-            low = below if low is None else torch.minimum(low, below)
-            high = above if high is None else torch.maximum(high, above)
+            reached.append(_range(episodes.state[-1], going))
         if sampled:
             uniform = torch.cat([stream.batch(time) for stream in streams], dim=1).to(device)
             action = sample(logits, uniform[:, lanes])
@@ -99,4 +100,15 @@ def _arrivals(
         if alive.sum() < 0.75 * len(lanes):  # copying what goes on pays only now and then
             lanes = lanes[alive]
             episodes.keep(alive)
-    return arrival.view(seeds, len(times), STARTS), None if low is None or high is None else (low, high)
+    limits = None
+    if reached:
+        low, high = (torch.stack(part) for part in zip(*reached, strict=True))
+        limits = low.amin(dim=0), high.amax(dim=0)
+    return arrival.view(seeds, len(times), len(starts)), limits
+
+
+def _range(total: Tensor, going: Tensor) -> State:
+    """Smallest and largest number over the episodes that go on, ``(S, N, units)`` to two of ``(S, 1, units)``."""
+    over = ~going.unsqueeze(-1)
+    low = total.masked_fill(over, torch.inf).amin(dim=1, keepdim=True)
+    return low, total.masked_fill(over, -torch.inf).amax(dim=1, keepdim=True)

@@ -233,43 +233,34 @@ def mean(values: Tensor, valid: Tensor) -> Tensor:
 
 @torch.no_grad()
 def evaluate(config: Config, agents: Agents, last: bool) -> dict[str, Tensor]:
-    """Metrics of every seed, ``(S,)``; those of T from 5 to 40 always, the whole curves only after the last step."""
-    features = agents.features()
-    limits = accumulator_range(agents, features, TRAINED) if config.clip_reading else None
-    far = [T for T in config.times if T in FAR]
-    played = {False: config.times, True: config.times} if last else {False: (*TRAINED, *far), True: tuple(TRAINED)}
-    outcomes = {
-        sampled: measure(arrivals(agents, features, times, limits, sampled=sampled), times, config.rules)
-        for sampled, times in played.items()
-    }
-    greedy, times = outcomes[False], played[False]
+    """Metrics of every seed, ``(S,)``; of all starts after the last step, of every tenth before."""
+    features, times = agents.features(), config.times
+    starts = torch.arange(0, STARTS, 1 if last else 10, device=features.device)
+    limits = accumulator_range(agents, features, starts, TRAINED) if config.clip_reading else None
+    greedy, sampled = (
+        measure(arrivals(agents, features, starts, times, limits, sampled=sampled), starts, times, config.rules)
+        for sampled in (False, True)
+    )
     trained = [times.index(T) for T in TRAINED]
-    sampled_trained = [played[True].index(T) for T in TRAINED]
-    farther = [times.index(T) for T in far]
-    unknown = torch.full_like(greedy.exact[:, 0], torch.nan)
+    far = [times.index(T) for T in times if T in FAR]
     weights = agents.accumulator_weights()
+    none = torch.full_like(greedy.exact[:, 0], torch.nan)
     metrics = {
         "interpolation/error": 1 - greedy.reward[:, trained].mean(dim=1),
-        "extrapolation/error": 1 - greedy.reward[:, farther].mean(dim=1),
-        "exact/trained": greedy.exact[:, trained].mean(dim=1),
-        "exact/far": greedy.exact[:, farther].mean(dim=1),
-        "exact/sampled": outcomes[True].exact[:, sampled_trained].mean(dim=1),
-        "weights/sparsity": unknown if weights is None else sparsity(weights).amax(dim=(1, 2)),
-        **_curves(config, "greedy", greedy, times),
-        **_curves(config, "sampled", outcomes[True], played[True]),
+        "extrapolation/error": 1 - greedy.reward[:, far].mean(dim=1),
+        "exact/interpolation": greedy.exact[:, trained].mean(dim=1),
+        "exact/extrapolation": greedy.exact[:, far].mean(dim=1),
+        "exact/interpolation_sampled": sampled.exact[:, trained].mean(dim=1),
+        "weights/sparsity": none if weights is None else sparsity(weights).amax(dim=(1, 2)),
+        **{
+            f"curve/{policy}/{field.name}/{T}": getattr(outcome, field.name)[:, number]
+            for policy, outcome in (("greedy", greedy), ("sampled", sampled))
+            for field in fields(Outcome)
+            for number, T in enumerate(times)
+        },
     }
     finite = agents.finite()
     return {name: torch.where(finite, values, torch.nan) for name, values in metrics.items()}
-
-
-def _curves(config: Config, policy: str, outcome: Outcome, times: tuple[int, ...]) -> dict[str, Tensor]:
-    """One metric for each T of the last evaluation, NaN where it was not played."""
-    unknown = torch.full_like(outcome.exact[:, 0], torch.nan)
-    return {
-        f"curve/{policy}/{field.name}/{T}": getattr(outcome, field.name)[:, times.index(T)] if T in times else unknown
-        for field in fields(Outcome)
-        for T in config.times
-    }
 
 
 SMOKE = Config(seeds=3, steps=40, eval_every=20, episodes=64, hidden_size=16, eval_longest=14, learning_rate=0.02)
