@@ -1,1 +1,0 @@
-"""The grid world: an agent that steps on a target exactly at a given time."""

@@ -1,5 +1,0 @@
-"""``python -m tasks.gridworld_time``."""
-
-from tasks.harness.cli import run_task
-
-run_task("gridworld_time")
