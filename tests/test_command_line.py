@@ -219,8 +219,13 @@ def test_there_are_documented_commands() -> None:
 
 
 @pytest.mark.parametrize("command", documented_commands())
-def test_documented_commands_parse(command: str) -> None:
+def test_documented_commands_parse(command: str, tmp_path: Path) -> None:
     words = shlex.split(command, comments=True)
+    if words[:2] == ["python", "-m"] and words[2].count(".") > 1:  # a command of its own, beside the task's
+        usage = call([sys.executable, "-m", words[2], "--help"], tmp_path)
+        assert usage.returncode == 0, usage.stderr
+        assert all(word in usage.stdout for word in words if word.startswith("--"))
+        return
     if words[:2] == ["python", "-m"]:
         name, arguments = words[2].removeprefix("tasks."), words[3:]
     else:
