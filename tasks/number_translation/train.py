@@ -121,10 +121,7 @@ class Config(harness.Config):
             self.model != "transformer" or self.recipe.hidden % 2 == 0,
             f"--hidden must be even for a transformer, got {self.recipe.hidden}",
         )
-        try:
-            self.split(self.first_seed)
-        except ValueError as error:
-            raise harness.OptionError(f"--train-size {error}, got {self.train_size}") from None
+        self.split(self.first_seed)
 
     @cached_property
     def recipe(self) -> Recipe:
@@ -143,9 +140,18 @@ class Config(harness.Config):
         return Wording(self.limit, self.language, self.conjunction)
 
     def split(self, seed: int) -> Split:
-        """The numbers of a seed."""
+        """The numbers of a seed.
+
+        Raises:
+            OptionError: when there are too few or too many to train with.
+        """
         seed = seed if self.split_seed is None else self.split_seed
-        return split(self.wording, seed, self.train_size, self.validation_size)
+        try:
+            return split(self.wording, seed, self.train_size, self.validation_size)
+        except ValueError as error:
+            raise harness.OptionError(
+                f"--train-size {error} for the split of seed {seed}, got {self.train_size}"
+            ) from None
 
     @property
     def sizes(self) -> Sizes:
