@@ -137,7 +137,7 @@ def test_recipes_can_be_overruled() -> None:
     assert Config(cell="nau").to_dict()["learning_rate"] == 0.01
     assert Config(cell="lstm").to_dict()["hidden_size"] == 16
     given = Config(cell="lstm", hidden_size=5, bias_weight=0.0).to_dict()
-    assert (given["hidden_size"], given["bias_weight"], given["learning_rate"]) == (5, 0.0, 0.003)
+    assert (given["hidden_size"], given["bias_weight"], given["learning_rate"]) == (5, 0.0, 0.02)
     with pytest.raises(OptionError, match="--warm-up must lie in \\[0, 1\\], got 2"):
         Config(warm_up=2.0)
     with pytest.raises(OptionError, match="--bias-weight must be a number that is not negative, got nan"):

@@ -38,7 +38,7 @@ class Recipe:
 
 SATURATING = Recipe(hidden_size=2, learning_rate=0.1, beta2=0.95, bias_weight=0.001)
 CLIPPED = Recipe(hidden_size=2, learning_rate=0.01, beta2=0.99, bias_weight=0.001)
-BASELINE = Recipe(hidden_size=16, learning_rate=0.003, beta2=0.999, bias_weight=1.0)
+BASELINE = Recipe(hidden_size=16, learning_rate=0.02, beta2=0.999, bias_weight=0.01)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,14 +59,14 @@ class Config(harness.Config):
     """Size of the state; by default 2, and 16 for lstm, gru, rnn-tanh and rnn-relu."""
     learning_rate: float | None = None
     """The largest of Adam's, after warm-up and before cosine decay; by default 0.1 for nac, nac-mul and nalu, 0.01 for
-    nau and nmu, 0.003 for the others (published: 0.001, constant)."""
+    nau and nmu, 0.02 for the others (published: 0.001, constant)."""
     warm_up: float = 0.1
     """Over which part of the run the learning rate grows."""
     beta2: float | None = None
     """Adam's decay of the second moment; by default 0.95 for nac, nac-mul, nalu, 0.99 for nau, nmu, else 0.999."""
     bias_weight: float | None = None
     """Training loss: variance of the error in the batch plus this weight times its squared mean; 1 is the mean squared
-    error (published), and the default of lstm, gru, rnn-tanh and rnn-relu; by default 0.001 for the others."""
+    error (published); by default 0.01 for lstm, gru, rnn-tanh and rnn-relu, 0.001 for the others."""
     clip: float = 1.0
     """Largest norm of each seed's gradient."""
     penalty: float = 0.01
