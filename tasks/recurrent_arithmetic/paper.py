@@ -146,14 +146,14 @@ def figures(runs: Sequence[Run]) -> dict[str, Figure]:
         axes.axhline(1, color="0.5", linewidth=1)
         axes.set(title=op, xscale="log", yscale="log", ylim=(1e-7, 1e12), xticks=LENGTHS, xticklabels=LENGTHS)
         axes.grid(alpha=0.3)
-        if shown:
-            axes.legend(fontsize="x-small")
-        else:
+        if not shown:
             axes.text(0.5, 0.6, "not run", transform=axes.transAxes, ha="center", color="0.5")
     for axes in grid[:, 0]:
         axes.set_ylabel("error / threshold (median over seeds)")
     for axes in grid[-1]:
         axes.set_xlabel("sequence length")
+    lines = {line.get_label(): line for axes in grid.flat for line in axes.lines if line.get_label() in CELLS}
+    figure.legend(lines.values(), lines.keys(), loc="outside right upper")
     figure.suptitle("Recurrent arithmetic: trained on 10 steps; below the line: solved")
     return {"error-against-length": figure}
 
