@@ -7,4 +7,5 @@ TASKS = (
     "blog_example",
     "mnist_counting",
     "number_translation",
+    "gridworld_time",
 )

@@ -40,10 +40,13 @@ FRESH_SEED = 1000
 
 def _quick(op: Operation) -> tuple[Config, ...]:
     """An addition unit for sums, a multiplication unit for the rest; only what can succeed soon gets many steps."""
-    soon: tuple[Cell, ...] = ("linear", "nac", "nau") if op in ("add", "sub") else ("nmu",)
-    never: tuple[Cell, ...] = tuple(cell for cell in ("linear", "nac", "nalu") if cell not in soon)
-    steps = {**dict.fromkeys(soon, 20_000), **dict.fromkeys(never, 5000)}
-    return tuple(Config(op=op, cell=cell, first_seed=FRESH_SEED, seeds=10, steps=n) for cell, n in steps.items())
+    is_sum = op in ("add", "sub")
+    cells: tuple[Cell, ...] = ("linear", "nac", "nalu", "nau" if is_sum else "nmu")
+    soon = {"linear", "nac", "nau"} if is_sum else {"nmu"} if op in ("mul", "square") else set()
+    return tuple(
+        Config(op=op, cell=cell, first_seed=FRESH_SEED, seeds=10, steps=20_000 if cell in soon else 5000)
+        for cell in cells
+    )
 
 
 _QUICK = tuple(config for op in OPERATIONS for config in _quick(op))

@@ -1,0 +1,5 @@
+"""``python -m tasks.gridworld_time``."""
+
+from tasks.harness.cli import run_task
+
+run_task("gridworld_time")

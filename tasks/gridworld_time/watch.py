@@ -1,0 +1,99 @@
+"""Watch a trained agent in the terminal: ``python -m tasks.gridworld_time.watch --run RUN --T 30``."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.live import Live
+
+from tasks.gridworld_time.dynamics import ACTIONS, STARTS
+from tasks.gridworld_time.env import LONGEST
+from tasks.gridworld_time.film import Episode, animate
+from tasks.gridworld_time.model import Agents
+from tasks.gridworld_time.pictures import text
+from tasks.gridworld_time.train import Config, greedy_episodes
+from tasks.harness import checkpoint
+from tasks.harness.cli import guarded, parse
+from tasks.harness.config import require
+from tasks.harness.errors import UserError
+from tasks.harness.record import Run
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Play greedy episodes of a trained agent."""
+
+    run: Path
+    """The directory of a run of gridworld-time."""
+    T: int = 12
+    """The instruction: when to arrive."""
+    episodes: int = 3
+    """How many; from starts drawn at random, always the same ones."""
+    seed: int | None = None
+    """Whose agent; by default that of the run's first seed."""
+    speed: float = 5.0
+    """Steps a second; without a terminal they are printed at once."""
+    gif: Path | None = None
+    """Write the episodes as an animation to this file instead."""
+
+    def __call__(self) -> None:
+        """Show the episodes, or write them."""
+        require(1 <= self.T <= LONGEST, f"--T must lie in 1..{LONGEST}, got {self.T}")
+        require(self.episodes >= 1, f"--episodes must be at least 1, got {self.episodes}")
+        require(0 < self.speed < float("inf"), f"--speed must be above 0, got {self.speed}")
+        config, agents = load(self.run)
+        seeds = config.seed_range
+        seed = seeds[0] if self.seed is None else self.seed
+        require(seed in seeds, f"--seed must lie in {seeds[0]}..{seeds[-1]}, got {seed}")
+        starts = np.random.default_rng(0).integers(STARTS, size=self.episodes).tolist()
+        played = greedy_episodes(config, agents, seeds.index(seed), starts, self.T)
+        if self.gif is None:
+            for episode in played:
+                show(episode, self.speed)
+        elif self.gif.suffix.lower() != ".gif":
+            raise UserError(f"--gif must be a file that ends in .gif, got {self.gif}")
+        else:
+            animate(played, self.gif)
+            print(f"animation: {self.gif}")
+
+
+def load(directory: Path) -> tuple[Config, Agents]:
+    """The agents of a run as they were at its newest checkpoint.
+
+    Raises:
+        UserError: when there is no such run, or no checkpoint.
+    """
+    run = Run.load(directory)
+    if run.config.get("task") != "gridworld_time":
+        raise UserError(f"--run must be a run of gridworld_time, and {directory} is of {run.config.get('task')}")
+    config = Config.from_dict(run.config["config"])
+    newest = checkpoint.newest(directory)
+    if newest is None:
+        raise UserError(f"--run needs a checkpoint, and {directory} holds no whole one")
+    agents = Agents(config.design, config.seed_range)
+    agents.load_state_dict(newest.state["model"])
+    return config, agents
+
+
+def show(episode: Episode, speed: float) -> None:
+    """Step by step in the terminal; without one, action by action."""
+    console = Console()
+    if console.is_terminal:
+        with Live(console=console, auto_refresh=False) as live:
+            for step, cell in enumerate(episode.cells):
+                live.update(text(cell, episode.target, step, episode.instruction), refresh=True)
+                time.sleep(1 / speed)
+    else:
+        print(text(episode.cells[0], episode.target, 0, episode.instruction))
+        print(" ".join(ACTIONS[action] for action in episode.actions))
+    print(episode.verdict, end="\n\n")
+
+
+if __name__ == "__main__":
+    program = "python -m tasks.gridworld_time.watch"
+    guarded(lambda: parse(Watch, sys.argv[1:], program, "Watch an agent of the grid world.")())
