@@ -65,7 +65,7 @@ def figures(runs: Sequence[Run]) -> dict[str, Figure]:
         column[0].legend(fontsize="x-small", loc="upper right")
     for axes, label in zip(grid[:, 0], KINDS.values(), strict=True):
         axes.set_ylabel(label)
-    figure.suptitle("Grid world, greedy: lines are medians over seeds, bands 10th to 90th percentile; shaded: training")
+    figure.suptitle("Grid world, greedy policy; shaded: T in training\nmedians over seeds, 10th to 90th percentile")
     return {"reward-and-arrival-against-T": figure}
 
 
