@@ -6,10 +6,20 @@ Shapes, throughout: ``x`` is ``(..., in_features)`` with any leading batch dimen
 Sources
 -------
 Trask et al. 2018, "Neural Arithmetic Logic Units", arXiv:1808.00508 (NAC, NALU).
-Madsen & Johansen 2020, "Neural Arithmetic Units", arXiv:2001.05016 (NAU, NMU, the sparsity regulariser).
+Madsen & Johansen 2020, "Neural Arithmetic Units", arXiv:2001.05016 (NAU, NMU, the sparsity regulariser, weights as
+expectations).
+Schlör, Ring & Hotho 2020, "iNALU: Improved Neural Arithmetic Logic Unit", Frontiers in AI 3:71 (iNALU).
+Heim, Pevný & Šmídl 2020, "Neural Power Units", arXiv:2006.01681 (NPU, RealNPU).
+Mistry, Farrahi & Hare 2022, "A Primer for Neural Arithmetic Logic Modules", arXiv:2101.09530 (G-NALU).
+Mistry, Farrahi & Hare 2022, "Exploring the Learning Mechanisms of Neural Division Modules", arXiv:2110.05177 (NMRU).
+Mistry, Farrahi & Hare 2022, "Improving the Robustness of Neural Multiplication Units with Reversible Stochasticity",
+arXiv:2211.05624 (sNMU).
+Hoedt et al. 2021, "MC-LSTM: Mass-Conserving LSTM", arXiv:2101.05186 (MC-FC).
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +27,9 @@ from torch import Tensor
 
 EPSILON = 1e-7
 """The default of the small constant inside the logarithm, log(|x| + eps)."""
+LOG_GOLDEN_RATIO = math.log((1 + math.sqrt(5)) / 2)
+LARGEST_EXPONENT = 20.0
+"""Where the iNALU cuts the logarithm of its product."""
 
 
 def linear(x: Tensor, W: Tensor) -> Tensor:
@@ -95,6 +108,109 @@ def nmu(x: Tensor, W: Tensor) -> Tensor:
     """
     w = W.clamp(0, 1)
     return product(w * x.unsqueeze(-2) + (1 - w))
+
+
+def golden_nac_weight(W_hat: Tensor, M_hat: Tensor) -> Tensor:
+    """The weights of the G-NALU: :func:`nac_weight` with the golden ratio phi in the place of e.
+
+    tanh(w) = (phi^2w - 1) / (phi^2w + 1) and sigmoid(m) = 1 / (1 + phi^-m), which are the usual functions of w ln(phi)
+    and m ln(phi) (Mistry et al., primer).
+    """
+    return nac_weight(LOG_GOLDEN_RATIO * W_hat, LOG_GOLDEN_RATIO * M_hat)
+
+
+def softmax_weight(W_plus: Tensor, W_minus: Tensor) -> Tensor:
+    """``W = softmax([w+, w-, 0]) . (1, -1, 0)``, elementwise: the expectation of a weight that is 1, -1 or 0.
+
+    (Madsen & Johansen, appendix.)
+    """
+    plus, minus, _ = torch.softmax(torch.stack([W_plus, W_minus, torch.zeros_like(W_plus)]), dim=0)
+    return plus - minus
+
+
+def gumbel_softmax_weight(W_plus: Tensor, W_minus: Tensor, uniform: Tensor, temperature: Tensor) -> Tensor:
+    """A soft draw of a weight that is 1, -1 or 0: :func:`softmax_weight` of (logits + Gumbel noise) / temperature.
+
+    (Madsen & Johansen, appendix, after Jang et al. 2017.)
+
+    Args:
+        uniform: from U(0, 1), ends excluded, ``(3, out_features, in_features)``; the noise is -log(-log(uniform)).
+    """
+    logits = torch.stack([W_plus, W_minus, torch.zeros_like(W_plus)])
+    plus, minus, _ = torch.softmax((logits - torch.log(-torch.log(uniform))) / temperature, dim=0)
+    return plus - minus
+
+
+def inalu(x: Tensor, W: Tensor, W_mul: Tensor, gate_logits: Tensor, eps: float = EPSILON) -> Tensor:
+    """``y = g * a + (1 - g) * m * s``, a NALU whose product has a sign and a bound (Schlör et al. 2020).
+
+    a = W x; m = exp(min(W_mul log(max(|x|, eps)), 20)); s_o = prod_i (sign(x_i) |w_oi| + 1 - |w_oi|), w from W_mul.
+    Needs memory for ``(..., out_features, in_features)``.
+
+    Args:
+        gate_logits: what ``g = sigmoid`` is taken of, ``(out_features,)``: it does not depend on the input.
+    """
+    log_m = linear(x.abs().clamp(min=eps).log(), W_mul).clamp(max=LARGEST_EXPONENT)
+    magnitude = W_mul.abs()
+    sign = product(magnitude * x.sign().unsqueeze(-2) + (1 - magnitude))
+    gate = torch.sigmoid(gate_logits)
+    return gate * linear(x, W) + (1 - gate) * log_m.exp() * sign
+
+
+def npu(x: Tensor, W_re: Tensor, W_im: Tensor | None, relevance: Tensor, eps: float) -> Tensor:
+    """Neural power unit: the real part of prod_i x_i^w_oi with complex w (Heim et al. 2020).
+
+    y = exp(W_re log r - W_im k) * cos(W_im log r + W_re k), where r = g (|x| + eps) + 1 - g, k = pi g for x < 0 and 0
+    else, and the relevance g in [0, 1] turns an input that does not matter into a factor 1.
+
+    Args:
+        W_im: ``None`` for the RealNPU, exp(W_re log r) * cos(W_re k).
+        relevance: ``(in_features,)``, clipped to [0, 1].
+    """
+    g = relevance.clamp(0, 1)
+    log_r = (g * (x.abs() + eps) + (1 - g)).log()
+    k = math.pi * g * (x < 0)
+    exponent, angle = linear(log_r, W_re), linear(k, W_re)
+    if W_im is not None:
+        exponent, angle = exponent - linear(k, W_im), angle + linear(log_r, W_im)
+    return exponent.exp() * angle.cos()
+
+
+def reciprocal(x: Tensor, eps: float = EPSILON) -> Tensor:
+    """``x / (x^2 + eps^2)``: 1 / x up to a relative error of (eps / x)^2; odd, and 0 with a finite gradient at 0."""
+    return x / (x.square() + eps * eps)
+
+
+def nmru(x: Tensor, W: Tensor, eps: float = EPSILON) -> Tensor:
+    """Neural multiplicative reciprocal unit: an NMU of ``[x, 1 / x]`` (Mistry et al., division).
+
+    W is ``(out_features, 2 * in_features)``, the exponents 1 first, then the exponents -1. The paper's 1 / (x + eps) in
+    training and 1 / x in tests are one function here, :func:`reciprocal`.
+    """
+    return nmu(torch.cat([x, reciprocal(x, eps)], dim=-1), W)
+
+
+def snmu(x: Tensor, W: Tensor, noise: Tensor) -> Tensor:
+    """Stochastic NMU: ``nmu(x * noise, W) / nmu(noise, W)``, which is the NMU where weights are 0 or 1.
+
+    Between 0 and 1 the noise moves the loss, so that training does not settle there (Mistry et al., stochasticity).
+
+    Args:
+        noise: of the shape of ``x``, above 0; drawn from U(1, 5) in the paper.
+    """
+    return nmu(x * noise, W) / nmu(noise, W)
+
+
+def mcfc(x: Tensor, R: Tensor, out_gate: Tensor) -> Tensor:
+    """Mass-conserving layer: ``y_o = sigmoid(out_gate_o) sum_i softmax_o(R)_oi x_i`` (Hoedt et al. 2021).
+
+    Every input is distributed over the outputs, nothing is lost on the way; the gate decides what leaves.
+
+    Args:
+        R: logits of the distribution, ``(out_features, in_features)``.
+        out_gate: logits, ``(out_features,)``.
+    """
+    return torch.sigmoid(out_gate) * linear(x, torch.softmax(R, dim=-2))
 
 
 def sparsity(W: Tensor) -> Tensor:

@@ -14,7 +14,13 @@ import math
 from functools import cache
 from typing import Literal, get_args
 
+import torch
 from torch import Tensor, nn
+
+SATURATED = 20.0
+"""tanh(20) and sigmoid(20) differ from 1 by less than the resolution of float32."""
+EXTINCT = 200.0
+"""exp(-200) is 0 in float32."""
 
 Init = Literal["truncated_normal", "madsen_johansen", "glorot_uniform"]
 
@@ -46,6 +52,19 @@ def nau_(W: Tensor) -> None:
 def nmu_(W: Tensor) -> None:
     """U(1/4, 3/4) (Madsen & Johansen; their moment analysis would ask for a variance of 1/4)."""
     nn.init.uniform_(W, 0.25, 0.75)
+
+
+@torch.no_grad()
+def saturate_nac_(W_hat: Tensor, M_hat: Tensor, target: Tensor, scale: float = 1.0) -> None:
+    """Set the parameters so that tanh(scale W_hat) sigmoid(scale M_hat) is ``target`` (-1, 0 or 1) in float32."""
+    W_hat.copy_(SATURATED / scale * target)
+    M_hat.copy_(SATURATED / scale * target.abs())
+
+
+@torch.no_grad()
+def saturate_sigmoid_(logits: Tensor, target: Tensor) -> None:
+    """Set the logits so that their sigmoid is ``target``, of entries 0 and 1, in float32; NaN stays NaN."""
+    logits.copy_(EXTINCT * (2 * target - 1))
 
 
 def nac_variance(r: float) -> float:

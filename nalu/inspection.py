@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from functools import partial
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -15,27 +16,39 @@ from torch.func import functional_call, vmap
 
 from nalu import functional
 from nalu.ensemble import Ensemble
-from nalu.nac import NAC
-from nalu.nalu import NALU
-from nalu.nau import NAU, NMU
 
-SATURATED = 20.0
-"""tanh(20) and sigmoid(20) differ from 1 by less than the resolution of float32."""
+
+@runtime_checkable
+class Weighted(Protocol):
+    """A module whose weights are to become -1, 0 or 1; see :class:`nalu.unit.WeightedUnit`."""
+
+    def effective_weights(self) -> dict[str, Tensor]:
+        """The weights by the name of the part, each a matrix."""
+
+    def snap_(self) -> None:
+        """Set the parameters to the nearest such weights."""
+
+
+@runtime_checkable
+class Gated(Protocol):
+    """A module whose gate chooses between an additive and a multiplicative path."""
+
+    def gate_logits(self, x: Tensor) -> Tensor:
+        """What the gate is the sigmoid of; broadcasts to ``(..., out_features)``. Positive: additive."""
 
 
 @torch.no_grad()
 def effective_weights(model: nn.Module) -> dict[str, Tensor]:
     """The weights that arithmetic units apply, by module name, each ``(out, in)`` or ``(S, out, in)``.
 
-    ``layer`` for the additive (or only) path, ``layer.mul`` for separate multiplicative weights of a NALU. Plain
-    linear layers are listed by their weight; other modules are passed over.
+    ``layer`` for the main ones, ``layer.part`` for others, such as ``layer.mul`` for separate multiplicative weights of
+    a NALU. Plain linear layers are listed by their weight; other modules are passed over.
     """
     weights: dict[str, Tensor] = {}
     for name, module in _modules(model):
-        if isinstance(module, (NAC, NALU, NAU, NMU)):
-            weights[name] = module.W
-            if isinstance(module, NALU) and module.separate_weights:
-                weights[f"{name}.mul"] = module.W_mul
+        if isinstance(module, Weighted):
+            for part, W in module.effective_weights().items():
+                weights[f"{name}.{part}" if part else name] = W.detach()
         elif isinstance(module, nn.Linear):
             weights[name] = module.weight.detach()
     return weights
@@ -55,7 +68,7 @@ def sparsity_error(model: nn.Module) -> Tensor:
 
 @torch.no_grad()
 def gate_openness(model: nn.Module, x: Tensor) -> dict[str, Tensor]:
-    """The mean gate of every NALU over the inputs ``x``, by module name, each ``(out,)`` or ``(S, out)``.
+    """The mean gate of every gated unit over the inputs ``x``, by module name, each ``(out,)`` or ``(S, out)``.
 
     1: additive path, 0: multiplicative path.
 
@@ -70,7 +83,7 @@ def gate_openness(model: nn.Module, x: Tensor) -> dict[str, Tensor]:
 
 
 class _GateProbe(nn.Module):
-    """Runs a network and returns the mean gates of its NALUs in place of its output."""
+    """Runs a network and returns the mean gates of its units in place of its output."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -79,14 +92,14 @@ class _GateProbe(nn.Module):
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         gates: dict[str, Tensor] = {}
 
-        def record(name: str, module: NALU, inputs: tuple[Tensor, ...], _: Tensor) -> None:
+        def record(name: str, module: Gated, inputs: tuple[Tensor, ...], _: Tensor) -> None:
             gate = torch.sigmoid(module.gate_logits(inputs[0]))
-            gates[name] = gate.expand(*inputs[0].shape[:-1], module.out_features).flatten(0, -2).mean(dim=0)
+            gates[name] = gate.expand(*inputs[0].shape[:-1], gate.shape[-1]).flatten(0, -2).mean(dim=0)
 
         handles = [
             module.register_forward_hook(partial(record, name))
             for name, module in self.model.named_modules()
-            if isinstance(module, NALU)
+            if isinstance(module, Gated)
         ]
         try:
             self.model(x)
@@ -104,19 +117,9 @@ def discretized(model: nn.Module) -> nn.Module:
     """
     snapped = copy.deepcopy(model)
     for _, module in _modules(snapped):
-        if isinstance(module, (NAC, NALU)):
-            _saturate_(module.W_hat, module.M_hat, module.W.round())
-            if isinstance(module, NALU) and module.separate_weights:
-                _saturate_(module.W_hat_mul, module.M_hat_mul, module.W_mul.round())
-        elif isinstance(module, (NAU, NMU)):
-            module.W_hat.copy_(module.W.round())
+        if isinstance(module, Weighted):
+            module.snap_()
     return snapped
-
-
-def _saturate_(W_hat: nn.Parameter, M_hat: nn.Parameter, target: Tensor) -> None:
-    """Set the parameters so that tanh(W_hat) sigmoid(M_hat) equals ``target``, of entries -1, 0 and 1, in float32."""
-    W_hat.copy_(SATURATED * target)
-    M_hat.copy_(SATURATED * target.abs())
 
 
 def _modules(model: nn.Module) -> list[tuple[str, nn.Module]]:

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from nalu import functional, init
 from nalu.init import Init
+from nalu.unit import WeightedUnit
 
 
-class NAC(nn.Module):
+class NAC(WeightedUnit):
     """Neural accumulator: ``y = W x`` with ``W = tanh(W_hat) * sigmoid(M_hat)`` (Trask et al. 2018, eq. 1).
 
     The entries of W are drawn to {-1, 0, 1}, so that the unit adds and subtracts its inputs without rescaling them.
@@ -25,9 +26,6 @@ class NAC(nn.Module):
         ValueError: for a number of features below 1 or an unknown ``init``.
     """
 
-    neutral = 0.0
-    """The state from which a recurrent use of the unit starts."""
-
     def __init__(
         self,
         in_features: int,
@@ -37,8 +35,7 @@ class NAC(nn.Module):
         device: Any = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__()
-        self.in_features, self.out_features = check_features(in_features, out_features)
+        super().__init__(in_features, out_features)
         self.init = init
         self.W_hat = nn.Parameter(torch.empty(out_features, in_features, device=device, dtype=dtype))
         self.M_hat = nn.Parameter(torch.empty_like(self.W_hat))
@@ -52,11 +49,12 @@ class NAC(nn.Module):
         """The effective weights, shape of ``W_hat``."""
         return functional.nac_weight(self.W_hat, self.M_hat)
 
+    def snap_(self) -> None:
+        """Move the weights to the nearest of -1, 0 and 1."""
+        init.saturate_nac_(self.W_hat, self.M_hat, self.W.round())
+
     def forward(self, x: Tensor) -> Tensor:
         return functional.nac(x, self.W)
-
-    def extra_repr(self) -> str:
-        return f"in_features={self.in_features}, out_features={self.out_features}"
 
 
 class NACMul(NAC):
@@ -82,11 +80,3 @@ class NACMul(NAC):
 
     def forward(self, x: Tensor) -> Tensor:
         return functional.nac_mul(x, self.W, self.eps)
-
-
-def check_features(in_features: int, out_features: int) -> tuple[int, int]:
-    """The two sizes of a layer, or a ValueError that names the wrong one."""
-    for name, value in (("in_features", in_features), ("out_features", out_features)):
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}")
-    return in_features, out_features

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from nalu import functional, init
 from nalu.init import Init
-from nalu.nac import check_features
+from nalu.unit import WeightedUnit
 
 
-class NALU(nn.Module):
+class NALU(WeightedUnit):
     """Neural arithmetic logic unit: ``y = g * a + (1 - g) * m`` (Trask et al. 2018, eq. 2).
 
     ``a = W x`` is a NAC, ``m = exp(W log(|x| + eps))`` the same NAC in log space, ``g = sigmoid(G x)`` chooses between
@@ -33,9 +33,6 @@ class NALU(nn.Module):
         ValueError: for a number of features below 1 or an unknown ``init``.
     """
 
-    neutral = 0.0
-    """The state from which a recurrent use of the unit starts; 1 where it is to multiply."""
-
     G: nn.Parameter | None
     gate_bias: nn.Parameter | None
 
@@ -52,8 +49,7 @@ class NALU(nn.Module):
         device: Any = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__()
-        self.in_features, self.out_features = check_features(in_features, out_features)
+        super().__init__(in_features, out_features)
         self.separate_weights = separate_weights
         self.eps = eps
         self.init = init
@@ -89,6 +85,16 @@ class NALU(nn.Module):
         """The effective weights of the multiplicative path, shape of ``W_hat``."""
         return functional.nac_weight(self.W_hat_mul, self.M_hat_mul) if self.separate_weights else self.W
 
+    def effective_weights(self) -> dict[str, Tensor]:
+        """W, and ``mul`` for separate weights of the multiplicative path."""
+        return {"": self.W, "mul": self.W_mul} if self.separate_weights else {"": self.W}
+
+    def snap_(self) -> None:
+        """Move the weights to the nearest of -1, 0 and 1; the gate stays."""
+        init.saturate_nac_(self.W_hat, self.M_hat, self.W.round())
+        if self.separate_weights:
+            init.saturate_nac_(self.W_hat_mul, self.M_hat_mul, self.W_mul.round())
+
     def gate_logits(self, x: Tensor) -> Tensor:
         """What the gate is the sigmoid of; broadcasts to ``(..., out_features)``. Positive: additive."""
         if self.G is None:
@@ -101,5 +107,35 @@ class NALU(nn.Module):
         W_mul = self.W_mul if self.separate_weights else None
         return functional.nalu(x, self.W, self.gate_logits(x), W_mul, self.eps)
 
-    def extra_repr(self) -> str:
-        return f"in_features={self.in_features}, out_features={self.out_features}"
+
+class GNALU(NALU):
+    """NALU with the golden ratio in the place of e in all its functions (Mistry et al. 2022, arXiv:2101.09530).
+
+    ``W = tanh_phi(W_hat) * sigmoid_phi(M_hat)`` and ``g = sigmoid_phi(G x)``, which saturate more slowly; the product
+    phi^(W log_phi(|x| + eps)) is that of the NALU. Shapes, ``init`` and errors as :class:`NALU`.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        eps: float = functional.EPSILON,
+        init: Init = "truncated_normal",
+        device: Any = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(in_features, out_features, eps=eps, init=init, device=device, dtype=dtype)
+
+    @property
+    def W(self) -> Tensor:
+        """The effective weights of both paths, shape of ``W_hat``."""
+        return functional.golden_nac_weight(self.W_hat, self.M_hat)
+
+    def snap_(self) -> None:
+        """Move the weights to the nearest of -1, 0 and 1; the gate stays."""
+        init.saturate_nac_(self.W_hat, self.M_hat, self.W.round(), scale=functional.LOG_GOLDEN_RATIO)
+
+    def gate_logits(self, x: Tensor) -> Tensor:
+        """What the gate is the (usual) sigmoid of, ``(..., out_features)``. Positive: additive."""
+        return functional.LOG_GOLDEN_RATIO * super().gate_logits(x)

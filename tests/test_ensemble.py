@@ -89,7 +89,7 @@ def test_poison_stays_in_its_member(make: Callable[[], nn.Module]) -> None:
             parameter[1] = float("nan")
     train(poisoned, data(SEEDS))
     for name, tensor in poisoned.stacked().items():
-        assert torch.isnan(tensor[1]).any(), name
+        assert torch.isnan(tensor[1]).any() or not tensor.is_floating_point(), name
         for k in (0, 2, 3):
             assert torch.equal(tensor[k], clean.stacked()[name][k]), name
 

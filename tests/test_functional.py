@@ -101,6 +101,130 @@ def test_sparsity_measures_the_distance_to_the_nearest_of_minus_one_zero_one() -
     torch.testing.assert_close(functional.sparsity(W), expected)
 
 
+def sigmoid(z: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-z))
+
+
+def drawn(*shapes: tuple[int, ...]) -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    return [rng.normal(size=shape) for shape in shapes]
+
+
+def agrees(found: torch.Tensor, expected: np.ndarray) -> None:
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-10)
+
+
+def test_inalu_is_the_formula_of_the_paper() -> None:
+    x, W, W_mul, g = drawn((6, 4), (3, 4), (3, 4), (3,))
+    W, W_mul = np.tanh(W), np.tanh(W_mul)
+    x[0] *= 1e30  # into the bound of e^20, as their product would be 1e120
+    x[1, 2] = 0
+    expected = np.empty((6, 3))
+    for b in range(6):
+        for o in range(3):
+            m = np.exp(min(sum(W_mul[o, i] * np.log(max(abs(x[b, i]), 1e-7)) for i in range(4)), 20))
+            s = np.prod([np.sign(x[b, i]) * abs(W_mul[o, i]) + 1 - abs(W_mul[o, i]) for i in range(4)])
+            expected[b, o] = sigmoid(g[o]) * (W[o] @ x[b]) + (1 - sigmoid(g[o])) * m * s
+    agrees(functional.inalu(*map(torch.from_numpy, (x, W, W_mul, g))), expected)
+
+
+@pytest.mark.parametrize("real", [True, False])
+def test_npu_is_the_real_part_of_complex_powers(real: bool) -> None:
+    """With all inputs relevant; the logarithm of a negative number is log|x| + i pi."""
+    x, W_re, W_im = drawn((6, 4), (3, 4), (3, 4))
+    if real:
+        # Without imaginary exponents, the modulus and the sign of the real power are left.
+        logarithms = np.log(np.abs(x).astype(complex)) + 1j * np.pi * (x < 0)
+        expected = np.exp(logarithms.real @ W_re.T) * np.cos(logarithms.imag @ W_re.T)
+    else:
+        powers = x[:, None, :].astype(complex) ** (W_re + 1j * W_im)
+        expected = powers.prod(axis=-1).real
+    exponents = [torch.from_numpy(W_re), None if real else torch.from_numpy(W_im)]
+    agrees(functional.npu(torch.from_numpy(x), *exponents, torch.ones(4).double(), eps=0.0), expected)
+
+
+def test_npu_with_relevance_and_epsilon() -> None:
+    x, W_re, W_im, g = drawn((6, 4), (3, 4), (3, 4), (4,))
+    x[0, 1], eps = 0, 1e-3
+    clipped = np.clip(g, 0, 1)
+    assert {0.0} < set(clipped), "the clip is tried"
+    r = clipped * (np.abs(x) + eps) + 1 - clipped
+    k = np.where(x < 0, np.pi * clipped, 0)
+    expected = np.exp(np.log(r) @ W_re.T - k @ W_im.T) * np.cos(k @ W_re.T + np.log(r) @ W_im.T)
+    agrees(functional.npu(*map(torch.from_numpy, (x, W_re, W_im, g)), eps=eps), expected)
+    real = np.exp(np.log(r) @ W_re.T) * np.cos(k @ W_re.T)
+    agrees(functional.npu(*map(torch.from_numpy, (x, W_re)), None, torch.from_numpy(g), eps=eps), real)
+
+
+def test_npu_without_relevant_inputs_is_one() -> None:
+    x, W = torch.tensor([[1e10, -3.0]]), torch.tensor([[0.7, -1.3]])
+    torch.testing.assert_close(functional.npu(x, W, W, torch.zeros(2), eps=1e-7), torch.ones(1, 1))
+
+
+def test_gnalu_weights_are_those_of_the_golden_ratio() -> None:
+    W_hat, M_hat = drawn((3, 4), (3, 4))
+    phi = (1 + 5**0.5) / 2
+    expected = (phi ** (2 * W_hat) - 1) / (phi ** (2 * W_hat) + 1) / (1 + phi**-M_hat)
+    agrees(functional.golden_nac_weight(torch.from_numpy(W_hat), torch.from_numpy(M_hat)), expected)
+
+
+def test_nmru_is_the_product_of_selected_factors_and_divisors() -> None:
+    x, _ = drawn((6, 4), (1,))
+    W = np.random.default_rng(1).uniform(size=(3, 8))
+    z = np.concatenate([x, 1 / x], axis=1)
+    expected = np.prod(W * z[:, None, :] + 1 - W, axis=-1)
+    agrees(functional.nmru(torch.from_numpy(x), torch.from_numpy(W), eps=1e-9), expected)
+
+
+def test_reciprocal() -> None:
+    x = torch.tensor([2.0, -4.0, 1e-3, 0.0, 1e-30, -1e30], requires_grad=True)
+    y = functional.reciprocal(x)
+    torch.testing.assert_close(y[:4], torch.tensor([0.5, -0.25, 1000.0, 0.0]))
+    y.sum().backward()
+    assert torch.isfinite(x.grad).all()
+
+
+def test_snmu_divides_the_noise_out() -> None:
+    x, _ = drawn((6, 4), (1,))
+    rng = np.random.default_rng(1)
+    W, noise = rng.uniform(size=(3, 4)), rng.uniform(1, 5, size=(6, 4))
+    expected = np.prod((W * (x * noise)[:, None] + 1 - W) / (W * noise[:, None] + 1 - W), axis=-1)
+    agrees(functional.snmu(*map(torch.from_numpy, (x, W, noise))), expected)
+    selected = np.round(W)
+    agrees(
+        functional.snmu(*map(torch.from_numpy, (x, selected, noise))),
+        np.prod(np.where(selected == 1, x[:, None], 1), axis=-1),
+    )
+
+
+def test_mcfc_distributes_each_input_over_the_outputs() -> None:
+    x, R, gate = drawn((6, 4), (3, 4), (3,))
+    shares = np.exp(R) / np.exp(R).sum(axis=0)
+    agrees(functional.mcfc(*map(torch.from_numpy, (x, R, gate))), sigmoid(gate) * (x @ shares.T))
+    everything = functional.mcfc(torch.from_numpy(x), torch.from_numpy(R), torch.full((3,), 50.0))
+    agrees(everything.sum(-1), x.sum(axis=-1))
+
+
+def test_softmax_weights() -> None:
+    plus, minus = drawn((3, 4), (3, 4))
+    expected = (np.exp(plus) - np.exp(minus)) / (np.exp(plus) + np.exp(minus) + 1)
+    agrees(functional.softmax_weight(torch.from_numpy(plus), torch.from_numpy(minus)), expected)
+
+
+def test_gumbel_weights_are_draws_from_the_softmax() -> None:
+    """At a low temperature they are 1, -1 and 0 as often as the softmax says."""
+    plus, minus = torch.full((200, 500), 0.7), torch.full((200, 500), -0.4)
+    uniform = torch.rand(3, 200, 500, generator=torch.Generator().manual_seed(0)).clamp(min=1e-7)
+    W = functional.gumbel_softmax_weight(plus, minus, uniform, torch.tensor(1e-3)).round()
+    weights = torch.tensor([0.7, -0.4, 0.0]).softmax(0)
+    for value, probability in zip((1, -1, 0), weights, strict=True):
+        assert W.eq(value).float().mean().item() == pytest.approx(probability.item(), abs=0.006)
+    half = functional.gumbel_softmax_weight(plus[:1, :1], minus[:1, :1], uniform[:, :1, :1], torch.tensor(0.5))
+    noisy = (np.array([0.7, -0.4, 0.0]) - np.log(-np.log(uniform[:, 0, 0].double().numpy()))) / 0.5
+    shares = np.exp(noisy) / np.exp(noisy).sum()
+    assert half.item() == pytest.approx(shares[0] - shares[1], abs=1e-5)
+
+
 def results_and_gradients(x: torch.Tensor, W: float, G: float, dtype: torch.dtype) -> dict[str, torch.Tensor]:
     inputs = {
         "x": x.reshape(1, 1).to(dtype).clone().requires_grad_(),
@@ -108,12 +232,19 @@ def results_and_gradients(x: torch.Tensor, W: float, G: float, dtype: torch.dtyp
         "G": torch.full((1, 1), G, dtype=dtype, requires_grad=True),
     }
     x, weight, gate = inputs.values()
+    relevance = gate.abs().squeeze(0)
     results = {
         "nac": functional.nac(x, weight),
         "nac_mul": functional.nac_mul(x, weight),
         "nalu": functional.nalu(x, weight, functional.linear(x, gate)),
         "nau": functional.nau(x, weight),
         "nmu": functional.nmu(x, weight),
+        "inalu": functional.inalu(x, weight, weight, gate.squeeze(0)),
+        "npu": functional.npu(x, weight, gate, relevance, eps=1e-7),
+        "realnpu": functional.npu(x, weight, None, relevance, eps=1e-7),
+        "mcfc": functional.mcfc(x, weight, gate.squeeze(0)),
+        "snmu": functional.snmu(x, weight, torch.full_like(x, 3)),
+        "nmru": functional.nmru(x, torch.cat([weight, gate], dim=1)),
     }
     found = dict(results)
     for name, y in results.items():

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from nalu import NAC, NALU, NAU, NMU, init
+from nalu import GNALU, INALU, MCFC, NAC, NALU, NAU, NMRU, NMU, NPU, GumbelNAC, NACMulSigma, RealNPU, SoftmaxNAC, init
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,62 @@ def test_nau_and_nmu() -> None:
     assert small.abs().max() <= 0.5
     assert 0.25 <= nmu.min() < 0.26
     assert 0.74 < nmu.max() <= 0.75
+
+
+def test_nmru_starts_as_the_nmu() -> None:
+    torch.manual_seed(0)
+    W = NMRU(100, 50).W_hat
+    assert W.shape == (50, 200)
+    assert 0.25 <= W.min() < 0.26
+    assert 0.74 < W.max() <= 0.75
+
+
+def test_inalu_is_normal() -> None:
+    torch.manual_seed(0)
+    unit = INALU(200, 100)
+    for parameter, mean in (
+        (unit.W_hat, 0.88), (unit.W_hat_mul, 0.88), (unit.M_hat, 0.5), (unit.M_hat_mul, 0.5), (unit.gate_bias, 0.0)
+    ):  # fmt: skip
+        error = 4 * 0.2 / parameter.numel() ** 0.5
+        assert parameter.mean().item() == pytest.approx(mean, abs=error)
+        assert parameter.std().item() == pytest.approx(0.2, abs=error)
+
+
+def test_npu_is_glorot_uniform_and_half_relevant() -> None:
+    torch.manual_seed(0)
+    unit, real = NPU(30, 20), RealNPU(30, 20)
+    bound = (6 / 50) ** 0.5
+    for W in (unit.W_re, real.W_re):
+        assert 0.98 * bound < W.abs().max() <= bound
+    assert (unit.W_im == 0).all()
+    assert (unit.g == 0.5).all()
+    assert {name for name, _ in real.named_parameters()} == {"W_re", "g"}
+
+
+def test_weights_that_are_made_in_other_ways() -> None:
+    torch.manual_seed(0)
+    assert NACMulSigma(300, 200).W_hat.std().item() == pytest.approx((2 / 500) ** 0.5, rel=0.02)
+    softmax, bound = SoftmaxNAC(30, 20), (0.5 * 6 / 50) ** 0.5
+    for logits in (softmax.W_plus, softmax.W_minus):
+        assert 0.98 * bound < logits.abs().max() <= bound
+    assert (GumbelNAC(30, 20).W == 0).all()
+
+
+def test_gnalu_starts_as_the_nalu() -> None:
+    torch.manual_seed(0)
+    r = init.nac_uniform_bound(100, 50)
+    unit = GNALU(100, 50, init="madsen_johansen")
+    for parameter in (unit.W_hat, unit.M_hat):
+        assert 0.99 * r < parameter.abs().max() <= r
+
+
+def test_mcfc_is_orthogonal() -> None:
+    torch.manual_seed(0)
+    unit = MCFC(7, 3)
+    torch.testing.assert_close(unit.R @ unit.R.T, torch.eye(3))
+    torch.testing.assert_close(unit.gate_weight.norm(), torch.tensor(1.0))
+    assert (unit.gate_bias == 0).all()
+    assert torch.equal(MCFC(3, 3).R, torch.eye(3))
 
 
 def test_unknown_name() -> None:

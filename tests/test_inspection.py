@@ -4,7 +4,20 @@ import pytest
 import torch
 from torch import nn
 
-from nalu import NAC, NALU, NAU, NMU, Ensemble, NACMul, inspection
+from nalu import (
+    GNALU,
+    INALU,
+    NAC,
+    NALU,
+    NAU,
+    NMU,
+    NPU,
+    Ensemble,
+    GatedNAUNMU,
+    MulMCFC,
+    NACMul,
+    inspection,
+)
 from tests.units import UNITS
 
 
@@ -63,9 +76,51 @@ def test_discretized_weights_are_exact(name: str) -> None:
     before = {key: W.clone() for key, W in inspection.effective_weights(model).items()}
     snapped = inspection.discretized(model)
     for key, W in inspection.effective_weights(snapped).items():
-        assert torch.equal(W, before[key].round())
+        assert not W.requires_grad
+        if name in ("MCFC", "MulMCFC") and not key.endswith("gate"):  # each input goes where most of it went
+            expected = torch.zeros_like(W).scatter_(-2, before[key].argmax(dim=-2, keepdim=True), 1)
+        else:
+            expected = before[key].clamp(-1, 1).round()
+        assert torch.equal(W, expected)
         assert torch.equal(inspection.effective_weights(model)[key], before[key]), "the original is untouched"
     assert (inspection.sparsity_error(snapped) == 0).all()
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_nan_weights_stay_nan(name: str) -> None:
+    model = UNITS[name](3, 2)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.view(-1)[0] = float("nan")
+    before = inspection.effective_weights(model)
+    for key, W in inspection.effective_weights(inspection.discretized(model)).items():
+        assert torch.equal(W.isnan(), before[key].isnan())
+        assert W.isnan().any()
+
+
+def test_parts_of_units_have_names_of_their_own() -> None:
+    model = nn.Sequential(INALU(3, 2), NPU(2, 2), GatedNAUNMU(2, 2), MulMCFC(2, 2))
+    assert list(inspection.effective_weights(model)) == [
+        "0", "0.mul", "1", "1.im", "1.relevance", "2.nau", "2.nmu", "3.mcfc", "3.mcfc.gate",
+    ]  # fmt: skip
+
+
+def test_gates_of_all_kinds() -> None:
+    """A gate that depends on the input, one that does not, and one with the golden ratio."""
+    x = torch.tensor([[0.5, 1.0], [2.0, -1.0]])
+    golden, gated, improved = GNALU(2, 1), GatedNAUNMU(2, 1), INALU(2, 1)
+    with torch.no_grad():
+        golden.G.copy_(torch.tensor([[1.0, 2.0]]))
+        gated.G.copy_(torch.tensor([[1.0, 2.0]]))
+        improved.gate_bias.fill_(-1.0)
+    logits = torch.tensor([2.5, 0.0])
+    ratio = (1 + 5**0.5) / 2
+    for unit, expected in (
+        (golden, (1 / (1 + ratio**-logits)).mean()),
+        (gated, torch.sigmoid(logits).mean()),
+        (improved, torch.sigmoid(torch.tensor(-1.0))),
+    ):
+        torch.testing.assert_close(inspection.gate_openness(unit, x)[""], expected.view(1))
 
 
 def test_a_discretized_unit_computes_exactly() -> None:

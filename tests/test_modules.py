@@ -19,7 +19,7 @@ from tests.units import UNITS
 @pytest.fixture(params=UNITS)
 def unit(request: pytest.FixtureRequest) -> nn.Module:
     torch.manual_seed(0)
-    return UNITS[request.param](4, 3)
+    return UNITS[request.param](4, 3).eval()  # without noise, of which test_noise tells
 
 
 @pytest.fixture
@@ -36,9 +36,8 @@ def test_any_leading_dimensions(unit: nn.Module, shape: tuple[int, ...]) -> None
 
 
 def test_state_dict_round_trip(unit: nn.Module, x: torch.Tensor) -> None:
-    other = type(unit)(4, 3) if not isinstance(unit, NALU) else copy.deepcopy(unit)
-    if isinstance(unit, NALU):
-        other.reset_parameters()
+    other = copy.deepcopy(unit)
+    other.reset_parameters()
     buffer = io.BytesIO()
     torch.save(unit.state_dict(), buffer)
     buffer.seek(0)
@@ -55,12 +54,13 @@ def test_weights_are_computed_anew_in_every_forward_pass(unit: nn.Module, x: tor
     before = unit(x)
     with torch.no_grad():
         for parameter in unit.parameters():
-            parameter.mul_(0.5).add_(0.1)
+            parameter.mul_(0.5).add_(torch.rand_like(parameter))
     assert not torch.allclose(unit(x), before)
 
 
 def test_every_parameter_learns(unit: nn.Module, x: torch.Tensor) -> None:
-    unit(x).sum().backward()
+    signs = torch.tensor([1.0, -1.0, 1.0, 1.0])  # imaginary exponents act on negative inputs only
+    unit(x * signs).sum().backward()
     for name, parameter in unit.named_parameters():
         assert parameter.grad is not None, name
         assert torch.isfinite(parameter.grad).all(), name
@@ -114,13 +114,47 @@ def test_compile_with_the_default_backend(x: torch.Tensor) -> None:
     torch.testing.assert_close(compiled(x), model(x))
 
 
+class SideBySide(nn.Module):
+    """The outputs of many units for one input."""
+
+    def __init__(self, units: list[nn.Module]) -> None:
+        super().__init__()
+        self.units = nn.ModuleList(units)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return tuple(unit(x) for unit in self.units)
+
+
 @pytest.mark.filterwarnings("ignore")  # the exporter's own deprecations
-def test_onnx_export(unit: nn.Module, x: torch.Tensor, tmp_path: Path) -> None:
-    path = tmp_path / "unit.onnx"
-    torch.onnx.export(unit, (x,), str(path), dynamo=True, verbose=False)
+def test_onnx_export(x: torch.Tensor, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = SideBySide([make(4, 3) for make in UNITS.values()]).eval()
+    path = tmp_path / "units.onnx"
+    torch.onnx.export(model, (x,), str(path), dynamo=True, verbose=False)
     session = onnxruntime.InferenceSession(str(path))
-    (y,) = session.run(None, {session.get_inputs()[0].name: x.numpy()})
-    torch.testing.assert_close(torch.from_numpy(y), unit(x).detach(), rtol=1e-4, atol=1e-5)
+    outputs = session.run(None, {session.get_inputs()[0].name: x.numpy()})
+    for name, y, expected in zip(UNITS, outputs, model(x), strict=True):
+        torch.testing.assert_close(torch.from_numpy(y), expected.detach(), rtol=1e-4, atol=1e-5, msg=name)
+
+
+def test_a_forward_pass_leaves_nothing_behind(unit: nn.Module, x: torch.Tensor) -> None:
+    """No stored activations, no log, no count of calls; in training mode too."""
+    unit.train()
+    before = {name: value.clone() for name, value in unit.state_dict().items()}
+    attributes = [set(vars(module)) for module in unit.modules()]
+    first = unit(x)
+    assert torch.equal(unit(x), first)
+    assert [set(vars(module)) for module in unit.modules()] == attributes
+    assert all(torch.equal(value, before[name]) for name, value in unit.state_dict().items())
+
+
+def test_reset_parameters_is_a_new_start(unit: nn.Module) -> None:
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for parameter in unit.parameters():
+            parameter.fill_(123.0)
+    unit.reset_parameters()
+    assert not any((parameter == 123).any() for parameter in unit.parameters())
 
 
 def test_repr_names_the_sizes(unit: nn.Module) -> None:

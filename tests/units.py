@@ -5,15 +5,11 @@ from functools import partial
 
 from torch import nn
 
-from nalu import NAC, NALU, NAU, NMU, NACMul
+from nalu import NALU, units
 
 UNITS: dict[str, Callable[..., nn.Module]] = {
-    "NAC": NAC,
-    "NACMul": NACMul,
-    "NALU": NALU,
+    **{unit.build.__name__: unit.build for unit in units.UNITS.values()},
     "NALU-separate": partial(NALU, separate_weights=True),
     "NALU-biased-gate": partial(NALU, gate_bias=1.0),
     "NALU-constant-gate": partial(NALU, input_gate=False),
-    "NAU": NAU,
-    "NMU": NMU,
 }

@@ -8,17 +8,18 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from nalu import NAC, NALU, NAU, NMU, ArithmeticCell, GRUCell, LSTMCell, NACMul, RNNCell
+from nalu import ArithmeticCell, GRUCell, LSTMCell, RNNCell
 from nalu.init import Init
+from nalu.units import UNITS, two_layers
 
-Cell = Literal["nac", "nac-mul", "nalu", "nau", "nmu", "lstm", "gru", "rnn-tanh", "rnn-relu"]
-
-BASELINES: dict[Cell, Callable[[int, int], nn.Module]] = {
+BASELINES: dict[str, Callable[[int, int], nn.Module]] = {
     "lstm": LSTMCell,
     "gru": GRUCell,
     "rnn-tanh": partial(RNNCell, nonlinearity="tanh"),
     "rnn-relu": partial(RNNCell, nonlinearity="relu"),
 }
+
+Cell = Literal[*UNITS, *BASELINES]
 
 
 class Recurrent(nn.Module):
@@ -40,12 +41,10 @@ class Recurrent(nn.Module):
 def build(cell: Cell, inputs: int, hidden: int, init: Init) -> nn.Module:
     """The network of one seed. Sums are kept by an additive unit; the output unit is what the name says.
 
-    nac-mul has a NAC cell and a NAC-mul output, nmu a NAU cell and an NMU output; the baselines have a linear output.
+    nac-mul has a NAC cell and a NAC-mul output, nmu a NAU cell and an NMU output, and so on for every unit with a front
+    of another kind; the baselines have a linear output.
     """
     if cell in BASELINES:
         return Recurrent(BASELINES[cell](inputs, hidden), nn.Linear(hidden, 1))
-    if cell in ("nau", "nmu"):
-        return Recurrent(ArithmeticCell(NAU, inputs, hidden), (NAU if cell == "nau" else NMU)(hidden, 1))
-    unit = NALU if cell == "nalu" else NAC
-    output = {"nac": NAC, "nac-mul": NACMul, "nalu": NALU}[cell]
-    return Recurrent(ArithmeticCell(partial(unit, init=init), inputs, hidden), output(hidden, 1, init=init))
+    first, second = two_layers(cell, init)
+    return Recurrent(ArithmeticCell(first, inputs, hidden), second(hidden, 1))

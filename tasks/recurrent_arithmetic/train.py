@@ -48,7 +48,8 @@ class Config(harness.Config):
     op: Operation = "add"
     """The operation f: a + b, a - b, a * b, a / b, a^2 or the square root of a."""
     cell: Cell = "nac"
-    """The recurrent cell; nac-mul is a NAC with a NAC-mul output, nmu a NAU with an NMU output."""
+    """The recurrent cell, or the unit of the output behind the cell it is made for (nac-mul: a NAC with a NAC-mul
+    output; nmu: a NAU with an NMU output)."""
     steps: int = 20_000
     """Training steps of every seed (published: 100 000)."""
     batch_size: int = 128
@@ -168,11 +169,14 @@ def centred_loss(prediction: Tensor, target: Tensor, bias_weight: float) -> Tens
 @torch.no_grad()
 def evaluate(config: Config, data: Data, model: Ensemble) -> dict[str, Tensor]:
     """Metrics of every seed, ``(S,)``."""
+    model.eval()  # units that draw noise draw none
     x, y = data.validation
+    interpolation = squared_error(model(x, shared=True), y)
     errors = {n: squared_error(model(inputs, shared=True), targets) for n, (inputs, targets) in data.test.items()}
+    model.train()
     longest = LENGTHS[-1]
     return {
-        "interpolation/error": squared_error(model(x, shared=True), y),
+        "interpolation/error": interpolation,
         "extrapolation/error": errors[longest],
         "solved": errors[longest] < config.threshold(longest),
         "weights/sparsity": inspection.sparsity_error(model),

@@ -8,13 +8,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from nalu import NAC, NALU, NAU, NMU, NACMul
 from nalu.init import Init
-
-Cell = Literal[
-    "linear", "relu6", "relu", "tanh", "sigmoid", "softsign", "selu", "elu", "crelu",
-    "nac", "nac-mul", "nalu", "nau", "nmu",
-]  # fmt: skip
+from nalu.units import UNITS, two_layers
 
 
 class CReLU(nn.Module):
@@ -37,23 +32,15 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 }
 RECTIFIERS = ("relu6", "relu", "elu", "crelu")
 
+Cell = Literal[*ACTIVATIONS, *UNITS]
+
 
 def build(cell: Cell, inputs: int, hidden: int, init: Init) -> nn.Module:
     """The network of one seed, ``(..., inputs) -> (..., 1)``."""
-    match cell:
-        case "nac":
-            layers = NAC(inputs, hidden, init=init), NAC(hidden, 1, init=init)
-        case "nac-mul":
-            layers = NAC(inputs, hidden, init=init), NACMul(hidden, 1, init=init)
-        case "nalu":
-            layers = NALU(inputs, hidden, init=init), NALU(hidden, 1, init=init)
-        case "nau":
-            layers = NAU(inputs, hidden), NAU(hidden, 1)
-        case "nmu":
-            layers = NAU(inputs, hidden), NMU(hidden, 1)
-        case _:
-            return _perceptron(cell, inputs, hidden)
-    return nn.Sequential(OrderedDict(zip(("hidden", "output"), layers, strict=True)))
+    if cell in ACTIVATIONS:
+        return _perceptron(cell, inputs, hidden)
+    first, second = two_layers(cell, init)
+    return nn.Sequential(OrderedDict(hidden=first(inputs, hidden), output=second(hidden, 1)))
 
 
 def _perceptron(activation: str, inputs: int, hidden: int) -> nn.Module:

@@ -54,7 +54,8 @@ class Config(harness.Config):
     op: Operation = "add"
     """The operation f: a + b, a - b, a * b, a / b, a^2 or the square root of a."""
     cell: Cell = "nalu"
-    """The kind of both layers (nac-mul: NAC then NAC-mul; nmu: NAU then NMU) or the activation of an MLP."""
+    """The unit of both layers, or of the second one behind the unit it is made for (nac-mul: NAC then NAC-mul; nmu: NAU
+    then NMU), or the activation of an MLP."""
     steps: int = 50_000
     """Training steps of every seed; the published setting has 5 000 000."""
     batch_size: int = 128
@@ -199,11 +200,13 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
 @torch.no_grad()
 def evaluate(config: Config, data: Data, model: Ensemble) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Metrics of every seed, ``(S,)``, and its gates where there are any."""
+    model.eval()  # units that draw noise draw none
     x, y = data.validation
     interpolation = squared_error(model(x, shared=True), y)
     gates = inspection.gate_openness(model, x[:1000])
     x, y = data.extrapolation
     extrapolation = squared_error(model(x, shared=True), y)
+    model.train()
     metrics = {
         "interpolation/error": interpolation,
         "extrapolation/error": extrapolation,

@@ -1,0 +1,57 @@
+"""Linear weights that are clipped, in place of saturating ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from nalu import functional
+from nalu.unit import WeightedUnit
+
+
+class ClippedUnit(WeightedUnit):
+    """A unit of one weight matrix that is projected to ``[lower, 1]`` after every optimiser step.
+
+    A subclass gives the bound, the initialisation and ``forward``.
+    """
+
+    lower: ClassVar[float]
+    columns: ClassVar[int] = 1
+    """Weights of each input."""
+    _init: ClassVar[Callable[[Tensor], None]]
+
+    def __init__(
+        self, in_features: int, out_features: int, *, device: Any = None, dtype: torch.dtype | None = None
+    ) -> None:
+        super().__init__(in_features, out_features)
+        self.W_hat = nn.Parameter(torch.empty(out_features, self.columns * in_features, device=device, dtype=dtype))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        type(self)._init(self.W_hat)
+
+    @property
+    def W(self) -> Tensor:
+        """The effective (clipped) weights, shape of ``W_hat``."""
+        return self.W_hat.clamp(self.lower, 1.0)
+
+    @torch.no_grad()
+    def snap_(self) -> None:
+        """Move the weights to the nearest of -1, 0 and 1."""
+        self.W_hat.copy_(self.W.round())
+
+    @torch.no_grad()
+    def clip_(self) -> None:
+        """Project the weights into their range; see :func:`nalu.clip_weights_`."""
+        self.W_hat.clamp_(self.lower, 1.0)
+
+    def sparsity_penalty(self) -> Tensor:
+        """Mean distance of the weights to {-1, 0, 1}, a scalar; ``(S,)`` for stacked weights."""
+        return functional.sparsity(self.W).mean(dim=(-2, -1))
+
+    def regularizer(self) -> Tensor:
+        """What the paper adds to the loss: :meth:`sparsity_penalty`."""
+        return self.sparsity_penalty()

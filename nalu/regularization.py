@@ -1,0 +1,84 @@
+"""What a training loop owes its units beside the gradient: projections, fresh noise, regularisers and their weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+def clip_weights_(model: nn.Module) -> None:
+    """What is due after every optimiser step, for every unit in ``model`` (single or :class:`nalu.Ensemble`), in place.
+
+    Clipped units are projected into their weight range (modules with ``clip_()``), stochastic ones go on to the noise
+    of the next step (modules with ``renew_noise_()``).
+    """
+    _each(model, "clip_")
+    _each(model, "renew_noise_")
+
+
+def sparsity_penalty(model: nn.Module) -> Tensor:
+    """Sum over the clipped units of ``model`` of their mean distance to {-1, 0, 1}: a scalar, ``(S,)`` for an Ensemble.
+
+    Of every module with ``sparsity_penalty()``; zero for a model without such units.
+    """
+    return _sum(_each(model, "sparsity_penalty"))
+
+
+def regularizer(model: nn.Module) -> Tensor:
+    """Sum over the units of ``model`` of what their papers add to the loss: a scalar, ``(S,)`` for an Ensemble.
+
+    Of every module with ``regularizer()``; zero for a model without such units. The published weights are in
+    ``nalu.units.UNITS[name].penalty``.
+    """
+    return _sum(_each(model, "regularizer"))
+
+
+def _each(model: nn.Module, method: str) -> list[Tensor]:
+    """What the method returns in every module that has it; looked for in the class, which is fast."""
+    return [getattr(module, method)() for module in model.modules() if hasattr(type(module), method)]
+
+
+def _sum(penalties: list[Tensor]) -> Tensor:
+    return torch.stack(penalties).sum(dim=0) if penalties else torch.zeros(())
+
+
+@dataclass(frozen=True)
+class Ramp:
+    """A weight that grows linearly; times are parts of the run, 0 to 1.
+
+    weight * clip((t - start) / (end - start), 0, 1) (Madsen & Johansen 2020).
+    """
+
+    weight: float
+    start: float
+    end: float
+
+    def __call__(self, progress: float) -> float:
+        """The weight at a part of the run."""
+        if progress >= self.end:
+            return self.weight
+        if progress <= self.start:
+            return 0.0
+        return self.weight * (progress - self.start) / (self.end - self.start)
+
+
+@dataclass(frozen=True)
+class Tenfold:
+    """A weight that is multiplied by ten at regular parts of the run, from ``first`` up to ``last``.
+
+    (Heim et al. 2020; Mistry et al. 2022.)
+    """
+
+    first: float
+    last: float
+    every: float
+
+    def __call__(self, progress: float) -> float:
+        """The weight at a part of the run."""
+        # The small number: whole multiples of ``every`` are rarely whole in floating point.
+        return min(self.first * 10 ** int(progress / self.every + 1e-9), self.last)
+
+
+Schedule = Ramp | Tenfold
