@@ -43,6 +43,17 @@ def linear(x: Tensor, W: Tensor) -> Tensor:
     return (W @ x.mT).mT.contiguous()
 
 
+def affine(x: Tensor, W: Tensor, bias: Tensor) -> Tensor:
+    """``y = W x + bias``, as ``torch.nn.functional.linear``.
+
+    Stacked weights ``(S, out, in)`` and biases ``(S, out)`` go with ``x (S, B, in)``. The result, and what is made of
+    it elementwise, lies in memory as its transpose does, which saves the next product a copy.
+    """
+    if x.ndim == 1:
+        return W @ x + bias
+    return (W @ x.mT).mT + bias.unsqueeze(-2)
+
+
 def product(z: Tensor) -> Tensor:
     """Product over the last dimension, ``(..., n) -> (...)``.
 

@@ -3,6 +3,7 @@
 TASKS = (
     "identity",
     "static_arithmetic",
+    "single_module",
     "recurrent_arithmetic",
     "blog_example",
     "mnist_counting",

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from nalu import NALU, Ensemble, clip_weights_, sparsity_penalty
+from nalu import NAC, NALU, NAU, Ensemble, LSTMCell, clip_weights_, sparsity_penalty
 from tasks.static_arithmetic.model import build
 from tests.units import UNITS
 
@@ -63,6 +63,20 @@ def test_forward_equals_the_members(make: Callable[[], nn.Module]) -> None:
     for k in range(len(SEEDS)):
         torch.testing.assert_close(separate[k], ensemble.member(k)(x[k]))
         torch.testing.assert_close(shared[k], ensemble.member(k)(x[0]))
+
+
+@pytest.mark.parametrize("unit", [NAC, NAU, LSTMCell])
+def test_called_directly_as_under_vmap(unit: type[nn.Module]) -> None:
+    """What broadcasts over the seeds gives the same without vmap, and the same gradient."""
+    mapped, direct = (Ensemble(lambda: unit(6, 3), SEEDS, broadcasts=direct).double() for direct in (False, True))
+    x = data(SEEDS)[:, 0]
+    arguments = (x, tuple(x[..., :3] for _ in range(2))) if unit is LSTMCell else (x,)
+    for model in (mapped, direct):
+        outputs = model(*arguments)
+        (outputs if isinstance(outputs, torch.Tensor) else torch.cat(outputs)).square().sum().backward()
+    for one, other in zip(mapped.parameters(), direct.parameters(), strict=True):
+        torch.testing.assert_close(one.grad, other.grad)
+        assert one.grad.abs().sum() > 0
 
 
 def test_parity_with_lone_training(make: Callable[[], nn.Module]) -> None:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from nalu import NAC, NAU, Ensemble, LSTMCell
-from nalu.functional import linear
+from nalu.functional import affine, linear
 from tasks.gridworld_time.dynamics import ACTIONS, START_AGENT, START_TARGET
 from tasks.gridworld_time.pictures import Observation, observations
 
@@ -49,7 +49,7 @@ class Affine(nn.Linear):
     """A linear layer with bias, evaluated as is fastest for many seeds; ``(..., in) -> (..., out)``."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return linear(x, self.weight) + self.bias
+        return affine(x, self.weight, self.bias)
 
 
 class Ternary(nn.Module):
@@ -108,11 +108,16 @@ UNITS: dict[Unit, Callable[[int, int], nn.Module]] = {
 
 
 class Core(nn.Module):
-    """One step of the agent.
+    """The agent but for its encoder: one step of episodes, or all steps of whole ones.
 
-    Shapes: ``features (..., hidden), instruction (..., 1), first (..., 1), action (..., 5)``, the state and the limits
-    of what is read of the accumulator, two of ``(..., units)``, to ``(..., 5)`` logits, ``(...)`` value and the state.
-    ``first`` is 1 on the first step of an episode and 0 later, ``action`` one-hot, the last one.
+    Steps come as rows, one an episode that goes on: first the rows of the first step, then those of the second, and so
+    on (as in torch's PackedSequence), ``widths`` of them, which never grow; those that end must be the last. Without
+    ``widths``, all rows are of one step.
+
+    Shapes: ``features (..., rows, hidden), instruction (..., rows, 1), first (..., rows, 1), action (..., rows)``, the
+    state before the first step and the limits of what is read of the accumulator, two of ``(..., 1, units)``, to
+    ``(..., rows, 5)`` logits, ``(..., rows)`` value and the state after the last step. ``first`` is 1 on the first step
+    of an episode and 0 later, ``action`` the last one, -1 before the first.
     """
 
     def __init__(self, design: Design) -> None:
@@ -132,25 +137,40 @@ class Core(nn.Module):
         nn.init.zeros_(self.heads.bias)
 
     def forward(
-        self, features: Tensor, instruction: Tensor, first: Tensor, action: Tensor, state: State, limits: State
+        self,
+        features: Tensor,
+        instruction: Tensor,
+        first: Tensor,
+        action: Tensor,
+        state: State,
+        limits: State,
+        widths: tuple[int, ...] | None = None,
     ) -> tuple[Tensor, Tensor, State]:
+        widths = widths or (features.shape[-2],)
         told = SCALE * (instruction * first if self.design.instruction_at == "start" else instruction)
         x = features
         if self.design.instruction_path == "lstm":
             x = torch.cat([x, told], dim=-1)
         elif self.nac is not None:
             x = torch.cat([x, told, self.nac(told)], dim=-1)
-        remembered: State = ()
+        after: State = ()
         if self.memory is not None:
-            remembered = self.memory(x, (state[0], state[1]))
-            x = remembered[0]
+            x, after = remember(self.memory, x, (state[0], state[1]), widths)
         if self.accumulator is not None:
-            what = {"time": torch.ones_like(first), "actions": action, "state": x}[self.design.counts]
-            total = state[-1] + self.accumulator(torch.cat([instruction * first, what * (1 - first)], dim=-1))
-            remembered = (*remembered, total)
+            counted = torch.cat([instruction * first, self._counted(x, action) * (1 - first)], dim=-1)
+            total, last = running_sum(self.accumulator(counted), state[-1], widths)
+            after = (*after, last)
             x = torch.cat([x, SCALE * torch.minimum(torch.maximum(total, limits[0]), limits[1])], dim=-1)
         out = self.heads(self.reader(x))
-        return out[..., :-1], out[..., -1], remembered
+        return out[..., :-1], out[..., -1], after
+
+    def _counted(self, x: Tensor, action: Tensor) -> Tensor:
+        """What the accumulator is given after the start, ``(..., rows, counted)``."""
+        if self.design.counts == "state":
+            return x
+        if self.design.counts == "time":
+            return torch.ones_like(x[..., :1])
+        return (action.unsqueeze(-1) == torch.arange(len(ACTIONS), device=action.device)).to(x.dtype)
 
     def initial_state(self, features: Tensor) -> State:
         """Zeros for features ``(..., hidden)``."""
@@ -160,6 +180,28 @@ class Core(nn.Module):
         if self.accumulator is not None:
             state = (*state, features.new_zeros(*features.shape[:-1], self.design.units))
         return state
+
+
+def remember(
+    cell: LSTMCell, x: Tensor, state: tuple[Tensor, Tensor], widths: tuple[int, ...]
+) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """The cell's h after each row ``(..., rows, features) -> (..., rows, hidden)``, and its last state; see Core."""
+    h, c = state
+    steps = []
+    for projected in cell.project(x).split(widths, dim=-2):
+        going = projected.shape[-2]
+        h, c = cell.advance(projected, (h[..., :going, :], c[..., :going, :]))
+        steps.append(h)
+    return torch.cat(steps, dim=-2), (h, c)
+
+
+def running_sum(x: Tensor, total: Tensor, widths: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """``total`` with the rows of each step added, at each row, ``(..., rows, units)``, and after the last step."""
+    steps = []
+    for step in x.split(widths, dim=-2):
+        total = total[..., : step.shape[-2], :] + step
+        steps.append(total)
+    return torch.cat(steps, dim=-2), total
 
 
 def build_encoder(design: Design) -> nn.Module:
@@ -198,7 +240,7 @@ class Agents(nn.Module):
         encoders = Ensemble(lambda: build_encoder(design), seeds)
         members = nn.ModuleList(encoders.member(k) for k in range(len(seeds)))
         self.encoders = members.to(memory_format=torch.channels_last)
-        self.core = Ensemble(lambda: Core(design), seeds)
+        self.core = Ensemble(lambda: Core(design), seeds, broadcasts=True)
         self.register_buffer("seen", visible(design.observation), persistent=False)
 
     def __len__(self) -> int:

@@ -27,9 +27,9 @@ class Episodes:
         self._table = features.flatten(0, 1)
         self._row = STARTS * torch.arange(len(features), device=start.device).unsqueeze(1)
         self._next = _next_place().to(start.device)
-        self._place = start
+        self.place = start
         self._instruction = instruction.to(features.dtype).unsqueeze(-1)
-        self._action = features.new_zeros(*start.shape, len(ACTIONS))
+        self._action = torch.full_like(start, -1)
         self._first = torch.ones_like(self._instruction)
         self.state = agents.initial_state(features.new_zeros(*start.shape, features.shape[-1]))
         unbounded = features.new_full((len(features), 1, 1), torch.inf)
@@ -37,7 +37,7 @@ class Episodes:
 
     def look(self) -> tuple[Tensor, Tensor]:
         """See, remember and think: the logits of the actions ``(S, N, 5)`` and the value ``(S, N)``."""
-        features = F.embedding(self._place + self._row, self._table)
+        features = F.embedding(self.place + self._row, self._table)
         logits, value, self.state = self._agents.core(
             features, self._instruction, self._first, self._action, self.state, self._limits
         )
@@ -45,16 +45,16 @@ class Episodes:
 
     def act(self, action: Tensor) -> Tensor:
         """Take the actions ``(S, N)``; returns which episodes step on their target. They stay where they were."""
-        after = self._next[self._place, action]
+        after = self._next[self.place, action]
         arrived = after < 0
-        self._place = torch.where(arrived, self._place, after)
-        self._action = F.one_hot(action, len(ACTIONS)).to(self._action.dtype)
+        self.place = torch.where(arrived, self.place, after)
+        self._action = action
         self._first = torch.zeros_like(self._first)
         return arrived
 
     def keep(self, lanes: Tensor) -> None:
         """Go on with some of the N episodes only."""
-        for name in ("_place", "_instruction", "_action", "_first"):
+        for name in ("place", "_instruction", "_action", "_first"):
             setattr(self, name, getattr(self, name)[:, lanes])
         self.state = tuple(part[:, lanes] for part in self.state)
 

@@ -18,7 +18,7 @@ from tasks.gridworld_time.evaluation import Outcome, accumulator_range, arrivals
 from tasks.gridworld_time.film import Episode, record_episode, strip
 from tasks.gridworld_time.model import Agents, Counts, Design, Given, Memory, Path, Unit
 from tasks.gridworld_time.pictures import Observation
-from tasks.gridworld_time.play import Episodes, sample
+from tasks.gridworld_time.rollout import play, replay
 from tasks.harness import config as harness
 from tasks.harness.config import require
 from tasks.harness.contract import Snapshot, State
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LAST = 0.1
-"""Learning rate and weight of the entropy fall linearly to this part."""
+"""The learning rate falls linearly to this part."""
 TRAINED = range(5, 13)
 FAR = range(13, 41)
 """The T of the extrapolation error."""
@@ -44,6 +44,7 @@ class Recipe:
 
     memory: Memory
     learning_rate: float
+    entropy_last: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +86,9 @@ class Config(harness.Config):
     learning_rate: float | None = None
     """Of Adam at the start, falling linearly to a tenth; by default 0.005, 0.003 with pixels."""
     entropy: float = 0.01
-    """Weight of the policy's entropy at the start, falling linearly to a tenth."""
+    """Weight of the policy's entropy at the start, falling linearly."""
+    entropy_last: float | None = None
+    """The same at the end; by default a tenth."""
     gae_lambda: float = 0.95
     """Of the generalised advantage estimation."""
     value_weight: float = 0.5
@@ -102,8 +105,8 @@ class Config(harness.Config):
         self.require_positive("units", "hidden_size", "episodes", "clip", "maximum", "patience", "eval_starts")
         if self.learning_rate is not None:
             self.require_positive("learning_rate")
-        for name in ("entropy", "value_weight"):
-            value = getattr(self, name)
+        for name in ("entropy", "entropy_last", "value_weight"):
+            value = getattr(self, name) or 0.0
             wanted = f"{harness.flag(name)} must be a number that is not negative, got {value}"
             require(0 <= value < float("inf"), wanted)
         require(0 <= self.gae_lambda <= 1, f"--gae-lambda must lie in [0, 1], got {self.gae_lambda}")
@@ -125,6 +128,7 @@ class Config(harness.Config):
         default = Recipe(
             memory="none" if self.instruction_path == "accumulator" else "lstm",
             learning_rate=0.003 if self.observation == "pixels" else 0.005,
+            entropy_last=self.entropy / 10,
         )
         given = {field.name: getattr(self, field.name) for field in fields(Recipe)}
         return replace(default, **{name: value for name, value in given.items() if value is not None})
@@ -186,35 +190,28 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         uniform = stream.batch(step).to(device)
         place = (uniform[:, 0] * STARTS).long()
         instruction = TRAINED[0] + (uniform[:, 1] * len(TRAINED)).long()
-        episodes = Episodes(agents, agents.features(), place, instruction)
-        going = torch.ones_like(instruction, dtype=torch.bool)
-        history: list[tuple[Tensor, ...]] = []
-        for time in range(1, longest + 1):
-            logits, value = episodes.look()
-            action = sample(logits.detach(), uniform[:, 1 + time])
-            arrived = episodes.act(action)
-            reward = torch.where(going & arrived, rules.reward(time + 0.0 * value.detach(), instruction), 0.0)
-            history.append((logits, value, action, reward, going))
-            going = going & ~arrived & (time < rules.time_out(instruction))
-            if not going.any():
-                break
-        logits, values, actions, rewards, valid = map(torch.stack, zip(*history, strict=True))  # (time, S, N, ...)
+        features = agents.features()
+        rollout = play(agents, features.detach(), place, instruction, uniform[:, 2:], rules)
+        logits, values = replay(agents, features, rollout)
 
+        rewards, valid = rollout.reward, rollout.going
+        advantage = rollout.rows(advantages(rewards, rollout.by_time(values.detach()), valid, config.gae_lambda))
+        valid = rollout.rows(valid)
         log_policy = logits.log_softmax(dim=-1)
-        chosen = log_policy.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
+        chosen = log_policy.gather(-1, rollout.rows(rollout.action).unsqueeze(-1)).squeeze(-1)
         entropies = -(log_policy.exp() * log_policy).sum(dim=-1)
-        advantage = advantages(rewards, values.detach(), valid, config.gae_lambda)
-        fall = 1 - (1 - LAST) * step / config.steps
+        done = step / config.steps
+        entropy = config.entropy + (config.recipe.entropy_last - config.entropy) * done
         value_error = (values - (advantage + values.detach())).square()
-        objective = config.value_weight * value_error - advantage * chosen - config.entropy * fall * entropies
+        objective = config.value_weight * value_error - advantage * chosen - entropy * entropies
         loss = mean(objective, valid)
         optimizer.zero_grad()
         loss.sum().backward()  # the sum over seeds: no seed's gradient depends on its companions
         agents.clip_grad_norm_(config.clip)
-        optimizer.param_groups[0]["lr"] = config.recipe.learning_rate * fall
+        optimizer.param_groups[0]["lr"] = config.recipe.learning_rate * (1 - (1 - LAST) * done)
         optimizer.step()
         clip_weights_(agents)
-        frames += valid.sum(dim=(0, 2))
+        frames += valid.sum(dim=1)
         if config.due(step + 1):
             total = rewards.sum(dim=0).mean(dim=-1)
             yield snapshot(step + 1, loss.detach(), total, mean(entropies, valid).detach())
@@ -237,8 +234,8 @@ def advantages(rewards: Tensor, values: Tensor, valid: Tensor, gae_lambda: float
 
 
 def mean(values: Tensor, valid: Tensor) -> Tensor:
-    """Mean over the steps of running episodes, ``(time, S, N) -> (S,)``."""
-    return torch.where(valid, values, 0.0).sum(dim=(0, 2)) / valid.sum(dim=(0, 2))
+    """Mean over the rows of running episodes, ``(S, rows) -> (S,)``."""
+    return torch.where(valid, values, 0.0).sum(dim=1) / valid.sum(dim=1)
 
 
 def reading_limits(config: Config, agents: Agents, features: Tensor, starts: Tensor) -> tuple[Tensor, ...] | None:

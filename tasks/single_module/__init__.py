@@ -1,0 +1,18 @@
+"""The single-module benchmark: one unit learns y = a op b on nine ranges, and must hold on nine others."""
+
+from tasks.harness.contract import Task
+from tasks.single_module.paper import SWEEP, figures, score, tables
+from tasks.single_module.train import SMOKE, Config, train
+
+TASK = Task(
+    name="single_module",
+    title="Single module",
+    source="Mistry et al. 2022 (arXiv:2101.09530), single module arithmetic task",
+    config=Config,
+    train=train,
+    score=score,
+    smoke=SMOKE,
+    sweep=SWEEP,
+    tables=tables,
+    figures=figures,
+)

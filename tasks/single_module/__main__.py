@@ -1,0 +1,5 @@
+"""``python -m tasks.single_module``."""
+
+from tasks.harness.cli import run_task
+
+run_task("single_module")

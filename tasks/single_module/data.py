@@ -1,0 +1,79 @@
+"""Inputs of nine ranges and their targets y = a op b, where a and b are the first two inputs.
+
+Protocol of Mistry et al. 2022 (arXiv:2101.09530), single module arithmetic task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nalu.units import Operation
+from tasks.harness.streams import UniformStream
+from tasks.single_module.ranges import Range
+from tasks.static_arithmetic.data import EXTRAPOLATION_SEED, VALIDATION_SEED, apply, spread
+
+BLOCK = 8
+"""Batches drawn at a time, which takes half as long as one by one."""
+
+
+class Data:
+    """Training batches, and the fixed evaluation sets that all seeds share.
+
+    Members are ordered by range, then seed. All ranges of a seed are made from the same uniform numbers, as in the
+    published code, where a seed is that of a run of one range.
+
+    Args:
+        op: the operation.
+        ranges: R of them.
+        seeds: S of them, one a stream.
+        inputs: the number of inputs; all but the first two are irrelevant.
+    """
+
+    def __init__(
+        self,
+        op: Operation,
+        ranges: Sequence[Range],
+        seeds: range,
+        *,
+        inputs: int,
+        batch_size: int,
+        eval_size: int,
+        device: torch.device,
+    ) -> None:
+        self._op: Operation = op
+        self._device = device
+        self._stream = UniformStream(seeds, (BLOCK, inputs, batch_size))
+        self._drawn = -1
+        bounds = torch.tensor([bounds.train for bounds in ranges], device=device)
+        self._low, high = bounds.view(-1, 2, 1, 1, 1).unbind(dim=1)
+        self._width = high - self._low
+        self.validation = self._evaluation_sets(VALIDATION_SEED, [bounds.train for bounds in ranges], eval_size, inputs)
+        """Inputs ``(R, N, inputs)``, the same for all seeds, and their targets ``(R, N, 1)``."""
+        self.extrapolation = self._evaluation_sets(
+            EXTRAPOLATION_SEED, [bounds.test for bounds in ranges], eval_size, inputs
+        )
+
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        """Inputs ``(R S, B, inputs)`` and targets ``(R S, B, 1)`` of a step."""
+        block, within = divmod(step, BLOCK)
+        if block != self._drawn:
+            self._block = self._stream.batch(block).to(self._device)
+            self._drawn = block
+        x = torch.addcmul(self._low, self._block[:, within], self._width).flatten(0, 1)
+        x = x.mT  # examples adjacent in memory: the products with few inputs are faster so
+        return x, self._targets(x)
+
+    def _targets(self, x: Tensor) -> Tensor:
+        return apply(self._op, x[..., :1], x[..., 1:2])
+
+    def _evaluation_sets(
+        self, seed: int, ranges: Sequence[tuple[float, ...]], size: int, inputs: int
+    ) -> tuple[Tensor, Tensor]:
+        u = torch.from_numpy(np.random.RandomState(seed).uniform(size=(size, inputs)))
+        # Rounded before the targets are computed in float64, so that the sets themselves are exact.
+        x = torch.stack([spread(u.clone(), bounds) for bounds in ranges]).float()
+        return x.to(self._device), self._targets(x.double()).float().to(self._device)

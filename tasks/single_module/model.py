@@ -1,0 +1,13 @@
+"""The network of one seed: one unit."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from nalu.units import UNITS, UnitName
+
+
+def build(cell: UnitName, inputs: int) -> nn.Module:
+    """A unit ``(..., inputs) -> (..., 1)``, initialised as in the reproduction studies."""
+    unit = UNITS[cell]
+    return unit.build(inputs, 1, init="madsen_johansen") if unit.has_init else unit.build(inputs, 1)
