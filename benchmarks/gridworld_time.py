@@ -1,6 +1,7 @@
 """Speed of the grid world: environment steps a second, of our training and of the environment alone.
 
-``python -m benchmarks.gridworld_time``. Steps of episodes that have ended are not counted. Medians.
+``python -m benchmarks.gridworld_time``. Steps of episodes that have ended are not counted. Medians. Where it is
+installed (``pip install -e '.[rivals]'``), stable-baselines3 trains on the same environment in the same run.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from unittest.mock import patch
 
 import numpy as np
@@ -75,6 +77,12 @@ def main(settings: Settings) -> None:
             ("training, 5 seeds", training(kind, 5, settings.steps)),
         )
     }
+    if find_spec("sb3_contrib"):
+        from benchmarks.stable_baselines import a2c, recurrent_ppo
+
+        for kind in kinds:
+            measurements[f"RecurrentPPO of sb3-contrib, {kind}"] = recurrent_ppo(kind)
+            measurements[f"A2C of stable-baselines3, no memory, {kind}"] = a2c(kind)
     speeds = interleaved(measurements, settings.repetitions)
     rows = [[name, f"{statistics.median(s):.0f}", f"{min(s):.0f} … {max(s):.0f}"] for name, s in speeds.items()]
     title = f"Grid world, 128 environments, LSTM-64, {settings.threads} thread(s), torch {torch.__version__}"
