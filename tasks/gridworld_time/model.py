@@ -18,7 +18,7 @@ from nalu.functional import affine, linear
 from tasks.gridworld_time.dynamics import ACTIONS, START_AGENT, START_TARGET
 from tasks.gridworld_time.pictures import Observation, observations
 
-Path = Literal["lstm", "nac", "accumulator"]
+Route = Literal["lstm", "nac", "accumulator"]
 Given = Literal["every-step", "start"]
 Memory = Literal["lstm", "none"]
 Unit = Literal["ternary", "nac", "nau", "linear", "oracle"]
@@ -36,7 +36,7 @@ class Design:
     """How an agent is built; the options of the same names tell more."""
 
     observation: Observation
-    instruction_path: Path
+    instruction_path: Route
     instruction_at: Given
     memory: Memory
     unit: Unit

@@ -15,8 +15,8 @@ from nalu import clip_weights_
 from nalu.functional import sparsity
 from tasks.gridworld_time.dynamics import STARTS, Rules
 from tasks.gridworld_time.evaluation import Outcome, accumulator_range, arrivals, measure
-from tasks.gridworld_time.film import Episode, record_episode, strip
-from tasks.gridworld_time.model import Agents, Counts, Design, Given, Memory, Path, Unit
+from tasks.gridworld_time.film import Episode, animate, record_episode, strip
+from tasks.gridworld_time.model import Agents, Counts, Design, Given, Memory, Route, Unit
 from tasks.gridworld_time.pictures import Observation
 from tasks.gridworld_time.rollout import play, replay
 from tasks.harness import config as harness
@@ -53,7 +53,7 @@ class Config(harness.Config):
 
     observation: Observation = "symbolic"
     """What is seen: two planes of 5 x 5 (agent, target), or the picture of 56 x 56 pixels."""
-    instruction_path: Path = "lstm"
+    instruction_path: Route = "lstm"
     """The way of T: into the LSTM; into the LSTM and there also through a NAC (the paper's); or only into an
     accumulator, a_t = a_(t-1) + unit([T, 0]) on the first step and + unit([0, 1]) later, which the policy reads."""
     instruction_at: Given = "every-step"
@@ -175,7 +175,14 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         training = {"train/loss": loss, "reward/train": reward, "policy/entropy": entropy}
         metrics = {**training, "environment/steps": frames.clone(), **evaluate(config, agents, step == config.steps)}
         live = {"step": step, "model": agents.state_dict(), "optimizer": optimizer.state_dict(), "frames": frames}
-        return Snapshot(step, metrics, agents, live, figures=film_strips(config, agents))
+        return Snapshot(
+            step,
+            metrics,
+            agents,
+            live,
+            figures=film_strips(config, agents),
+            files={"episode.gif": lambda path: animate(shown_episodes(config, agents), path)},
+        )
 
     if state is None:
         start = 0
@@ -284,11 +291,14 @@ def greedy_episodes(config: Config, agents: Agents, seed: int, starts: Sequence[
     return [record_episode(agents, seed, start, T, config.rules, limits) for start in starts]
 
 
+def shown_episodes(config: Config, agents: Agents) -> list[Episode]:
+    """Of the first agent: with a T of the training range, and with one beyond."""
+    return [greedy_episodes(config, agents, 0, [SHOWN_START], T)[0] for T in SHOWN_T]
+
+
 def film_strips(config: Config, agents: Agents) -> dict[str, Callable[[], Figure]]:
-    """What draws an episode of the first agent, by tag: with a T of the training range, and with one beyond."""
-    return {
-        f"episode/T_{T}": lambda T=T: strip(greedy_episodes(config, agents, 0, [SHOWN_START], T)[0]) for T in SHOWN_T
-    }
+    """What draws each of the shown episodes, by tag."""
+    return {f"episode/T_{T}": lambda k=k: strip(shown_episodes(config, agents)[k]) for k, T in enumerate(SHOWN_T)}
 
 
 SMOKE = Config(

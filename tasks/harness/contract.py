@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -36,6 +37,8 @@ class Snapshot:
     """Distributions to show beside the weights (gates, say), by tag; any shape."""
     figures: dict[str, Callable[[], Figure]] = field(default_factory=dict)
     """Pictures for TensorBoard, by tag; drawn at a few of the evaluated steps only."""
+    files: dict[str, Callable[[Path], None]] = field(default_factory=dict)
+    """What writes further files into the run directory, by their names; called at the last step only."""
 
 
 @dataclass(frozen=True)

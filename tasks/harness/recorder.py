@@ -24,6 +24,8 @@ class Recorder:
     """
 
     def __init__(self, directory: Path, task: Task, config: Config, resumed_at: int | None = None) -> None:
+        self._directory = directory
+        self._last_step = config.steps
         self._path = directory / METRICS
         self._seeds = list(config.seed_range)
         if resumed_at is not None:
@@ -41,7 +43,7 @@ class Recorder:
         self._board.close()
 
     def write(self, snapshot: Snapshot) -> None:
-        """Append one row per seed to metrics.csv, and the view of them to TensorBoard."""
+        """Append one row per seed to metrics.csv, and the view of them to TensorBoard; at the end, further files."""
         metrics = {name: values.detach().cpu().numpy() for name, values in snapshot.metrics.items()}
         if self._empty:
             self._file.write(",".join(["step", "seed", *metrics]) + "\n")
@@ -51,6 +53,9 @@ class Recorder:
             self._file.write(f"{snapshot.step},{seed},{','.join(cells)}\n")
         self._file.flush()
         self._board.write(snapshot, metrics, self._speed(snapshot.step))
+        if snapshot.step == self._last_step:
+            for name, write_file in snapshot.files.items():
+                write_file(self._directory / name)
 
     def sync(self) -> None:
         """Make sure that what was written survives a power cut; done before a checkpoint counts on it."""
