@@ -187,9 +187,15 @@ def test_the_console_script(tmp_path: Path) -> None:
     assert shown.returncode == 0, shown.stderr
     assert "add nalu" in shown.stdout
     assert (tmp_path / "report" / "static_arithmetic" / "table-1.md").exists()
+    assert shown.stdout.endswith("report: report/index.html\n")
+    assert (tmp_path / "report" / "index.html").exists()
     nothing = call([*script, "report", "empty"], tmp_path)
     assert (nothing.returncode, nothing.stderr.count("\n")) == (2, 1)
     assert "no run found in empty" in nothing.stderr
+    write_config(tmp_path / "strange", '{"task": "static_arithmetic", "config": {"op": ["mul"]}}')
+    strange = call([*script, "report", "strange"], tmp_path)
+    assert (strange.returncode, strange.stderr.count("\n")) == (2, 1)
+    assert "left out strange: --op cannot be ['mul']" in strange.stderr
     bad = call([*script, "reproduce", "--tasks", "astrology"], tmp_path)
     assert (bad.returncode, bad.stderr.count("\n")) == (2, 1)
     assert re.search("--tasks must be of .*static-arithmetic.*, got astrology", bad.stderr)

@@ -282,6 +282,8 @@ def test_the_oracle_learns_to_be_on_time() -> None:
     config = Config(
         instruction_path="accumulator",
         unit="oracle",
+        entropy=0.01,
+        entropy_last=0.001,
         seeds=2,
         steps=250,
         eval_every=250,

@@ -10,14 +10,14 @@ from torch import nn
 
 from nalu import Ensemble
 from tasks.harness.config import OptionError
-from tasks.harness.record import Record
+from tasks.harness.record import Record, Run
 from tasks.harness.run import run
 from tasks.mnist_counting import TASK, digits
 from tasks.mnist_counting.data import PROBLEMS, TARGETS, Data, answers
 from tasks.mnist_counting.digits import Digits, DigitSets
 from tasks.mnist_counting.figures import constant_error
 from tasks.mnist_counting.model import ARITHMETIC, BASELINES, CELLS, Encoder, build_recurrent, penalty, snapped
-from tasks.mnist_counting.paper import RECALLED, SWEEP, priors, score, tables, without_prior
+from tasks.mnist_counting.paper import RECALLED, SWEEP, _reference, priors, score, tables, without_prior
 from tasks.mnist_counting.pictures import confusion_matrix, draw_strip, pictures
 from tasks.mnist_counting.reference import threshold
 from tasks.mnist_counting.train import SMOKE, Config, build, digit_accuracy, squared_error, train
@@ -208,6 +208,12 @@ def test_the_recalled_baselines_are_at_twice_the_constant_answer() -> None:
     assert float(RECALLED["counting"]["lstm"][2]) == pytest.approx(2 * constant_error(100), rel=0.05)
 
 
+def test_references_that_cannot_read_are_left_out() -> None:
+    read, errors = np.array([0.8, 0.0, 0.7]), np.array([1.0, 50.0, 3.0])
+    exact = Run(Path(), {}, None, {"accuracy/digit": read, "squared/length_20": errors})
+    assert _reference(exact, 20).tolist() == [1, 3]
+
+
 def test_threshold_of_a_success() -> None:
     errors = np.array([1.0, 2.0, 3.0])
     assert threshold(errors) == pytest.approx(2 + 6.965 / 3**0.5, rel=1e-3)
@@ -279,7 +285,8 @@ def test_validation_chooses_the_step_and_whether_to_snap() -> None:
     assert result.outcomes["diverged"].tolist() == [False, False, False, True]
 
 
-def test_success_is_measured_against_the_exact_cell(tmp_path: Path) -> None:
+def test_success_is_measured_against_the_exact_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.mnist_counting.paper.LEAST_READ", 0.0)  # two steps teach nobody to read
     small = replace(SMOKE, target="product", steps=2, eval_every=1, eval_size=100)
     runs = [run(TASK, replace(small, cell=cell), tmp_path / cell) for cell in ("exact", "nmu", "lstm")]
     (table,) = tables(runs)

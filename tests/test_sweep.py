@@ -2,17 +2,25 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
 
+from tasks.harness import estimate as estimating
+from tasks.harness.config import Config
+from tasks.harness.contract import Snapshot
 from tasks.harness.directory import default_directory
 from tasks.harness.errors import UserError
+from tasks.harness.estimate import WORKER_START, Cost, estimate, in_words
 from tasks.harness.record import Run
 from tasks.harness.registry import load_task
 from tasks.harness.run import run
@@ -52,7 +60,8 @@ def test_a_failed_run_does_not_stop_the_others(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stopped_sweep_leaves_resumable_runs_and_no_process(tmp_path: Path, number: signal.Signals) -> None:
-    command = [str(Path(sys.executable).parent / "nalu"), "reproduce", "--out", str(tmp_path), "--workers", "2"]
+    nalu = str(Path(sys.executable).parent / "nalu")
+    command = [nalu, "reproduce", "--tasks", "static-arithmetic", "--out", str(tmp_path), "--workers", "2"]
     process = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
@@ -66,13 +75,52 @@ def test_a_stopped_sweep_leaves_resumable_runs_and_no_process(tmp_path: Path, nu
         time.sleep(0.1)
     time.sleep(0.5)
     os.kill(process.pid, number) if number == signal.SIGTERM else os.killpg(process.pid, number)
-    _, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=60)
+    assert re.search(r"24 of 24 runs to do, 2 at a time; measuring ...\nestimate: about \d", output)
     assert process.returncode == 130
     assert errors.splitlines()[-1].startswith("interrupted;")
     assert "Traceback" not in errors
     configs = [json.loads(path.read_text()) for path in tmp_path.rglob("config.json")]
     assert [config["status"] for config in configs] == ["interrupted", "interrupted"], configs
     assert group_ends(process.pid, seconds=20)
+
+
+def test_an_estimate_adds_up_the_runs_by_their_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(estimating, "measure", lambda job: Cost(start=1.0, step=0.1, evaluation=0.5))
+    directory = Path("nowhere")
+    config = replace(TASK.smoke, seeds=4, steps=100, eval_every=50)  # 3 ticks: 1 + 10 + 1.5 seconds
+    half = replace(config, seeds=2)  # half of that, but for the start
+    both = [Job(TASK.name, config, directory), Job(TASK.name, half, directory)]
+    assert estimate(both, workers=1) == pytest.approx(12.5 + 6.75 + WORKER_START)
+    assert estimate(both, workers=2) == pytest.approx(12.5 + WORKER_START), "no shorter than the longest run"
+    assert estimate([], workers=2) == 0
+
+
+def test_a_measurement_tells_steps_from_evaluations(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+
+    def train(config: Config, state: object = None) -> Iterator[Snapshot]:
+        clock[0] += 2.0  # networks and data
+        if state is None:
+            clock[0] += 0.5
+            yield Snapshot(0, {}, torch.nn.Identity(), {"step": 0})
+        clock[0] += 0.01 * config.eval_every + 0.5
+        yield Snapshot(config.eval_every, {}, torch.nn.Identity(), {})
+
+    monkeypatch.setattr(estimating, "load_task", lambda name: replace(TASK, train=train))
+    monkeypatch.setattr(estimating, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    cost = estimating.measure(Job(TASK.name, TASK.smoke, Path("nowhere")))
+    assert (cost.start, cost.step) == (2.5, pytest.approx(0.01))
+    assert cost.evaluation == pytest.approx(2.5), "with what it takes to go on from a state, which is not told apart"
+
+
+def test_a_real_measurement_and_words(tmp_path: Path) -> None:
+    cost = estimating.measure(Job(TASK.name, TASK.smoke, tmp_path))
+    assert cost.start > 0
+    assert 0 <= cost.step < 1
+    assert list(tmp_path.iterdir()) == [], "measuring leaves nothing"
+    words = [in_words(seconds) for seconds in (0, 44, 99, 100, 3599, 6000, 36_000)]
+    assert words == ["10 seconds", "40 seconds", "100 seconds", "2 minutes", "60 minutes", "1.7 hours", "10.0 hours"]
 
 
 def group_ends(group: int, seconds: float) -> bool:

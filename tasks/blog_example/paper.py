@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tasks.blog_example.train import ARTICLE_TEST_LOSS, Config
+from tasks.blog_example.train import ARTICLE_EXAMPLES, ARTICLE_TEST_LOSS, Config
 from tasks.harness.contract import Score, Table
 from tasks.harness.record import Record, Run
-from tasks.harness.render import changed_options, named, number, percent
+from tasks.harness.render import changed_options, named, number, percent, with_interval
+from tasks.harness.verdict import ERROR_RULE, Verdict, of_error
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -73,29 +74,35 @@ def tables(runs: Sequence[Run]) -> list[Table]:
     for run in _ordered(runs):
         assert run.summary is not None
         rates, metrics = run.summary["rates"], run.summary["metrics"]
-        loss = metrics["extrapolation/error"]
-        scale = ARTICLE_TEST_LOSS / Config.from_dict(run.config["config"]).target_loss
+        config = Config.from_dict(run.config["config"])
+        scale = ARTICLE_TEST_LOSS / config.target_loss
+        loss = {
+            name: None if value is None else scale * value for name, value in metrics["extrapolation/error"].items()
+        }
+        same_data = config.examples == ARTICLE_EXAMPLES
         rows.append(
             [
                 named(changed_options(run.config["config"], Config())) or "as in the article",
-                *(percent(rates[name]) for name in ("solved", "solved/at_end", "solved/snapped_or_not", "stuck")),
-                *(
-                    number(None if value is None else scale * value)
-                    for value in (loss["p10"], loss["median"], loss["p90"])
-                ),
+                percent(rates["solved"]),
+                with_interval(loss),
+                number(ARTICLE_TEST_LOSS),
+                of_error(loss, ARTICLE_TEST_LOSS, run.summary["seeds"]) if same_data else Verdict.NOT_COMPARABLE,
+                *(number(loss[end]) for end in ("p10", "p90")),
+                *(percent(rates[name]) for name in ("solved/at_end", "solved/snapped_or_not", "stuck")),
                 number(metrics["solved_at_step"]["median"]),
                 f"{run.summary['seeds']} x {run.summary['steps']}",
             ]
         )
     header = (
-        "options", "reach the article's loss", "at the last step", "or with snapped weights", "stuck",
-        "test loss, p10", "median", "p90", "at step (median)", "seeds x steps",
+        "options", "reach the article's loss", "test loss (median)", "published", "verdict", "p10", "p90",
+        "reach it at the last step", "or with snapped weights", "stuck", "at step (median)", "seeds x steps",
     )  # fmt: skip
     notes = (
         f"Published: one run, test loss {ARTICLE_TEST_LOSS:.3g} (half the sum of the squared errors over 10 000 "
-        "examples; ours with fewer are scaled up to that). Intervals: Wilson 95 %.",
+        "examples; ours with fewer are scaled up to that, and not compared). Intervals: 95 %, of counts Wilson's.",
         "The first column counts seeds at the evaluated step of lowest validation loss. stuck: root mean square "
         "validation error above 1.",
+        ERROR_RULE,
     )
     return [Table("The blog's example: seeds that add as exactly as the article's network", header, rows, notes)]
 

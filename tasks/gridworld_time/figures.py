@@ -1,4 +1,4 @@
-"""The figures: reward, exact arrivals and arrival time against T, with bands over seeds."""
+"""The figure: reward, exact arrivals and arrival time against T, with bands over seeds."""
 
 from __future__ import annotations
 
@@ -75,10 +75,13 @@ def _panel(axes: Axes, kind: str, runs: Sequence[Run]) -> None:
     axes.axvspan(TRAINED[0], TRAINED[-1], color="0.9")
     longest = 13
     for rank, run in enumerate(runs):
+        assert run.summary is not None
         config = Config.from_dict(run.config["config"])
-        record, times = run.record(), np.array(config.times)
-        values = np.stack([record[f"curve/greedy/{kind}/{T}"][-1] for T in times])
-        low, median, high = _bands(values)
+        metrics = {T: found for T in config.times if (found := run.summary["metrics"].get(f"{kind}/greedy/T_{T}"))}
+        times = np.array(list(metrics))
+        low, median, high = (
+            np.array([value[end] for value in metrics.values()], dtype=float) for end in ("p10", "median", "p90")
+        )
         colour = colormaps["turbo"]((rank + 0.5) / len(runs))
         style = "-" if config.instruction_path == "accumulator" else "--"
         axes.plot(times, median, style, color=colour, label=name(run.config["config"]), linewidth=1.5)
@@ -112,10 +115,3 @@ def _references(axes: Axes, times: np.ndarray) -> None:
         axes.plot(times, curve(times, rules) / best, linestyle=style, color="0.5", linewidth=1, label=label)
     axes.axvline(19, color="0.5", linewidth=0.8)
     axes.text(19, 0.02, " 19: end of the paper's NAC agent", fontsize="x-small", color="0.4")
-
-
-def _bands(values: np.ndarray) -> np.ndarray:
-    """10th percentile, median, 90th percentile over seeds, ``(times, S)`` to three of ``(times,)``; NaN without any."""
-    known = np.ma.masked_invalid(values)
-    rows = [row.compressed() if row.count() else np.array([np.nan]) for row in known]
-    return np.array([np.quantile(row, [0.1, 0.5, 0.9]) for row in rows]).T

@@ -43,8 +43,8 @@ class Recipe:
     """Settings that suit a kind of agent; why, is told in the README."""
 
     memory: Memory
+    units: int
     learning_rate: float
-    entropy_last: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +63,8 @@ class Config(harness.Config):
     unit: Unit = "ternary"
     """Of the accumulator: ternary (weights rounded to -1, 0, 1), nac, nau; linear: without constraint; oracle: given,
     so that it is T - t."""
-    units: int = 1
-    """Width of the accumulator or of the NAC."""
+    units: int | None = None
+    """Width of the accumulator, by default 4 (oracle: 1), or of the NAC, by default 1."""
     counts: Counts = "time"
     """What the accumulator is given after the start: a constant 1, the last action (one-hot) or the LSTM's state."""
     clip_reading: bool = True
@@ -73,9 +73,9 @@ class Config(harness.Config):
     """Of the encoder, the LSTM and the reader of the accumulator."""
     seeds: int = 5
     """How many seeds are trained at once."""
-    steps: int = 1500
+    steps: int = 2500
     """Training steps of every seed: batches of whole episodes, about 1100 steps of the environment each."""
-    eval_every: int = 500
+    eval_every: int = 1250
     """Steps between two evaluations; the last step is always evaluated."""
     eval_longest: int = 100
     """Evaluations go up to this T, of 1 to 40, 60, 100, 300 and 1000."""
@@ -85,10 +85,10 @@ class Config(harness.Config):
     """Episodes in a batch."""
     learning_rate: float | None = None
     """Of Adam at the start, falling linearly to a tenth; by default 0.005, 0.003 with pixels."""
-    entropy: float = 0.01
+    entropy: float = 0.02
     """Weight of the policy's entropy at the start, falling linearly."""
-    entropy_last: float | None = None
-    """The same at the end; by default a tenth."""
+    entropy_last: float = 0.0
+    """The same at the end."""
     gae_lambda: float = 0.95
     """Of the generalised advantage estimation."""
     value_weight: float = 0.5
@@ -102,11 +102,12 @@ class Config(harness.Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.require_positive("units", "hidden_size", "episodes", "clip", "maximum", "patience", "eval_starts")
-        if self.learning_rate is not None:
-            self.require_positive("learning_rate")
+        self.require_positive("hidden_size", "episodes", "clip", "maximum", "patience", "eval_starts")
+        for name in ("units", "learning_rate"):
+            if getattr(self, name) is not None:
+                self.require_positive(name)
         for name in ("entropy", "entropy_last", "value_weight"):
-            value = getattr(self, name) or 0.0
+            value = getattr(self, name)
             wanted = f"{harness.flag(name)} must be a number that is not negative, got {value}"
             require(0 <= value < float("inf"), wanted)
         require(0 <= self.gae_lambda <= 1, f"--gae-lambda must lie in [0, 1], got {self.gae_lambda}")
@@ -125,10 +126,11 @@ class Config(harness.Config):
     @cached_property
     def recipe(self) -> Recipe:
         """The settings given, else those of the kind of agent."""
+        accumulator = self.instruction_path == "accumulator"
         default = Recipe(
-            memory="none" if self.instruction_path == "accumulator" else "lstm",
+            memory="none" if accumulator else "lstm",
+            units=4 if accumulator and self.unit != "oracle" else 1,
             learning_rate=0.003 if self.observation == "pixels" else 0.005,
-            entropy_last=self.entropy / 10,
         )
         given = {field.name: getattr(self, field.name) for field in fields(Recipe)}
         return replace(default, **{name: value for name, value in given.items() if value is not None})
@@ -157,13 +159,13 @@ class Config(harness.Config):
         """A short name of the setting."""
         name = f"{self.observation}-{self.instruction_path}"
         if self.instruction_path == "accumulator":
-            return f"{name}-{self.unit}-{self.units}"
+            return f"{name}-{self.unit}-{self.recipe.units}-{self.counts}"
         return f"{name}-once" if self.instruction_at == "start" else name
 
 
 def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
     """Train all seeds at once; see :class:`tasks.harness.contract.Train`."""
-    device, rules = config.torch_device(), config.rules
+    device, rules, recipe = config.torch_device(), config.rules, config.recipe
     longest = rules.time_out(TRAINED[-1])
     agents = Agents(config.design, config.seed_range).to(device)
     optimizer = torch.optim.Adam(agents.parameters(), eps=1e-5, fused=True)
@@ -208,14 +210,14 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         chosen = log_policy.gather(-1, rollout.rows(rollout.action).unsqueeze(-1)).squeeze(-1)
         entropies = -(log_policy.exp() * log_policy).sum(dim=-1)
         done = step / config.steps
-        entropy = config.entropy + (config.recipe.entropy_last - config.entropy) * done
+        entropy = config.entropy + (config.entropy_last - config.entropy) * done
         value_error = (values - (advantage + values.detach())).square()
         objective = config.value_weight * value_error - advantage * chosen - entropy * entropies
         loss = mean(objective, valid)
         optimizer.zero_grad()
         loss.sum().backward()  # the sum over seeds: no seed's gradient depends on its companions
         agents.clip_grad_norm_(config.clip)
-        optimizer.param_groups[0]["lr"] = config.recipe.learning_rate * (1 - (1 - LAST) * done)
+        optimizer.param_groups[0]["lr"] = recipe.learning_rate * (1 - (1 - LAST) * done)
         optimizer.step()
         clip_weights_(agents)
         frames += valid.sum(dim=1)

@@ -7,7 +7,7 @@ outcome (solved or not) ``<metric>/fraction``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,18 @@ from torch.utils.tensorboard.summary import hparams
 from nalu import inspection
 from tasks.harness.config import Config
 from tasks.harness.contract import Snapshot, Task
+from tasks.harness.curves import ERRORS, SHOWN
+from tasks.harness.statistics import bands
 
 SINGLE_SEEDS = 3
+UNCOMPARED = ("device", "eval_every", "first_seed")
+"""Options left out of the table of hyper-parameters, which shows only a few columns at first."""
 HISTOGRAMS = 50
 """At most so many a run, evenly spread over its ticks."""
 IMAGES = 10
 CURVE = "curve/"
+TRAINING = ("train", "weights", "gate")
+"""Groups of metrics that tell how training goes, in any task."""
 
 
 class Board:
@@ -35,10 +41,11 @@ class Board:
         # Events after the checkpoint come again; TensorBoard hides the old ones.
         self._writer = SummaryWriter(str(directory), purge_step=None if resumed_at is None else resumed_at + 1)
         self._config = config
+        self._task = task
         self._seeds = list(config.seed_range)[:SINGLE_SEEDS]
         if resumed_at is None:
-            self._writer.add_text("run/task", f"**{task.title}** ({task.source})\n\n{task.config.__doc__}")
-            self._writer.add_text("run/config", _markdown(config.to_dict()))
+            card = [f"**{task.title}** ({task.source})", str(task.config.__doc__), _markdown(config.to_dict())]
+            self._writer.add_text("run/task", "\n\n".join(card))
         self._layout_written = False
 
     def close(self) -> None:
@@ -72,9 +79,10 @@ class Board:
         """Add the run to the table of hyper-parameters, with its final results."""
         options = {
             name: value if isinstance(value, bool | int | float | str) else str(value)
-            for name, value in self._config.to_dict().items()
+            for name, value in {"task": self._task.name, **self._config.to_dict()}.items()
+            if name not in UNCOMPARED
         }
-        final = {f"final/{name}": value for name, value in results.items()}
+        final = {f"final/{name}": value for name, value in results.items() if not name.startswith(CURVE)}
         for summary in hparams(options, final):
             self._writer.file_writer.add_summary(summary)
         for name, value in final.items():
@@ -84,9 +92,10 @@ class Board:
         if values.dtype == np.bool_:
             self._writer.add_scalar(f"{name}/fraction", values.mean(), step)
             return
-        low, median, high = bands(values)
-        for statistic, value in (("median", median), ("p10", low), ("p90", high)):
+        for statistic, value in zip(("p10", "median", "p90"), bands(values), strict=True):
             self._writer.add_scalar(f"{name}/{statistic}", value, step)
+            if name in ERRORS:
+                self._writer.add_scalar(f"{_logarithm(name)}/{statistic}", np.log10(np.clip(value, *SHOWN)), step)
         for seed, value in zip(self._seeds, values, strict=False):
             self._writer.add_scalar(f"{name}/seed_{seed}", value, step)
 
@@ -106,30 +115,28 @@ def show_figures(directory: Path, figures: Mapping[str, Figure]) -> None:
             writer.add_figure(name, figure)
 
 
-def bands(values: np.ndarray) -> np.ndarray:
-    """10th percentile, median and 90th percentile over seeds; a NaN (a diverged seed) ranks as the largest value."""
-    ranked = np.sort(np.where(np.isnan(values), np.inf, values))
-    return np.quantile(ranked, [0.1, 0.5, 0.9], method="nearest")
-
-
 def _layout(metrics: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Custom charts: the errors side by side, each a median with its band."""
-    errors = [name for name in metrics if name.endswith("/error")]
-    others = [
-        name
-        for name, values in metrics.items()
-        if name not in errors and values.dtype != np.bool_ and not name.startswith(CURVE)
-    ]
+    """Custom charts: the errors side by side, each a median with its band. Alike in all tasks, whose charts mix."""
     outcomes = [name for name, values in metrics.items() if values.dtype == np.bool_]
+    values = [name for name in metrics if name not in (*outcomes, *ERRORS) and not name.startswith(CURVE)]
+    training = [name for name in values if name.split("/")[0] in TRAINING]
 
-    def margin(name: str) -> list[Any]:
-        return ["Margin", [f"{name}/median", f"{name}/p10", f"{name}/p90"]]
+    def charts(names: Iterable[str]) -> dict[str, Any]:
+        return {name: ["Margin", [f"{name}/{statistic}" for statistic in ("median", "p10", "p90")]] for name in names}
 
-    layout: dict[str, Any] = {"1. interpolation beside extrapolation": {name: margin(name) for name in errors}}
+    layout = {"1. interpolation beside extrapolation": charts(_logarithm(name) for name in ERRORS if name in metrics)}
     if outcomes:
         layout["2. solved"] = {"fraction of seeds": ["Multiline", [f"{name}/fraction" for name in outcomes]]}
-    layout["3. training"] = {name: margin(name) for name in others}
+    layout["3. training"] = charts(training)
+    if others := [name for name in values if name not in training]:
+        layout["4. of single tasks"] = charts(others)
     return layout
+
+
+def _logarithm(name: str) -> str:
+    """The tag of an error's decimal logarithm: custom charts open with linear axes, on which errors cannot be seen."""
+    group, _, rest = name.rpartition("/")
+    return f"{group}/log10_{rest}"
 
 
 def _weights(snapshot: Snapshot) -> dict[str, torch.Tensor]:

@@ -11,8 +11,9 @@ import tyro
 
 from tasks.harness.config import require
 from tasks.harness.directory import default_directory
+from tasks.harness.estimate import estimate, in_words
 from tasks.harness.registry import load_task, task_names
-from tasks.harness.report import find_runs, report
+from tasks.harness.report import report
 from tasks.harness.sweep import Job, sweep
 
 
@@ -46,8 +47,15 @@ class Reproduce:
             for task in [load_task(name)]
             for config in task.sweep[self.profile]
         ]
+        if open_jobs := [job for job in jobs if not job.complete]:
+            print(f"{len(open_jobs)} of {len(jobs)} runs to do, {self.workers} at a time; measuring ...", flush=True)
+            print(f"estimate: about {in_words(estimate(open_jobs, self.workers))}", flush=True)
         sweep(jobs, self.workers)
-        report(find_runs([job.directory for job in jobs]), out / "report")
+        chapters = report([job.directory for job in jobs], out / "report")
+        from tasks.harness.board import show_figures  # imports TensorBoard, which takes a second
+
+        for chapter in chapters:
+            show_figures(out / "report" / chapter.task.name, chapter.figures)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +65,8 @@ class Report:
     runs: tyro.conf.Positional[tuple[Path, ...]] = (Path("runs"),)
     """Run directories, or directories of them."""
     out: Path | None = None
-    """Write the tables and figures here too."""
+    """Write a page with all of it here, its tables and figures as files, and the evidence they are made from."""
 
     def __call__(self) -> None:
         """Run it."""
-        report(find_runs(self.runs), self.out)
+        report(self.runs, self.out)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, Self
+from types import NoneType
+from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 import torch
 
@@ -111,4 +112,21 @@ class Config:
         known = {field.name for field in fields(cls)}
         unknown = sorted(set(values) - known)
         require(not unknown, f"unknown option {', '.join(unknown)}")
+        kinds = get_type_hints(cls)
+        for name, value in values.items():
+            require(_is_a(value, kinds[name]), f"{flag(name)} cannot be {value!r}")
         return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+
+def _is_a(value: Any, kind: Any) -> bool:
+    """Whether a JSON value is one of the type that a field is annotated with."""
+    alternatives = get_args(kind)
+    if get_origin(kind) is Literal:
+        return value in alternatives
+    if get_origin(kind) is tuple:
+        return isinstance(value, list | tuple) and all(_is_a(item, alternatives[0]) for item in value)
+    if alternatives:
+        return any(_is_a(value, alternative) for alternative in alternatives)
+    if kind is float:
+        return type(value) in (float, int)
+    return value is None if kind is NoneType else type(value) is kind  # a bool is no int here

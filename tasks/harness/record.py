@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,9 @@ class Record:
             table = values[: ticks * len(seeds)].reshape(ticks, len(seeds), len(names))
             if (table[:, :, 0] != table[:, :1, 0]).any() or (table[:, :, 1] != seeds).any():
                 raise ValueError("every tick must have one row for each seed, in the same order")
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            raise UserError(f"no record {path}: {error.strerror}") from None
+        except ValueError as error:
             raise UserError(f"no readable record in {path}: {error}") from None
         metrics = {name: table[:, :, column] for column, name in enumerate(names) if column >= 2}
         steps = table[:, 0, 0] if ticks else np.empty(0)
@@ -93,6 +96,8 @@ class Run:
     """The whole of config.json."""
     summary: dict[str, Any] | None
     """summary.json, None while the run is unfinished."""
+    per_seed: dict[str, np.ndarray] = field(default_factory=dict)
+    """summary.csv: the results of every seed by name, ``(S,)``; outcomes are 0 and 1. Empty while it is unfinished."""
 
     @classmethod
     def load(cls, directory: Path) -> Run:
@@ -102,8 +107,9 @@ class Run:
             UserError: when it holds no run, or an unreadable one.
         """
         config = read_json(directory / CONFIG)
-        summary = read_json(directory / SUMMARY) if (directory / SUMMARY).exists() else None
-        return cls(directory, config, summary)
+        if not (directory / SUMMARY).exists():
+            return cls(directory, config, None)
+        return cls(directory, config, read_json(directory / SUMMARY), read_columns(directory / SEED_SUMMARY))
 
     def record(self) -> Record:
         """Its metrics.csv."""
@@ -123,6 +129,26 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise UserError(f"{path} must hold a JSON object")
     return value
+
+
+def read_columns(path: Path) -> dict[str, np.ndarray]:
+    """A CSV of numbers as arrays by column, ``(rows,)``.
+
+    Raises:
+        UserError: when the file is missing or is no such table.
+    """
+    try:
+        names, *rows = [line.split(",") for line in path.read_text().splitlines()]
+        values = np.array([[float(cell) for cell in row] for row in rows]).reshape(len(rows), len(names))
+    except (OSError, ValueError) as error:
+        raise UserError(f"no readable {path.name} in {path.parent}: {error}") from None
+    return dict(zip(names, values.T, strict=True))
+
+
+def write_columns(path: Path, columns: Mapping[str, np.ndarray]) -> None:
+    """Write arrays of one length as the columns of a CSV; what :func:`read_columns` reads is written the same again."""
+    rows = (",".join(str(cell).removesuffix(".0") for cell in row) for row in zip(*columns.values(), strict=True))
+    write_text(path, "\n".join([",".join(columns), *rows]) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -48,6 +48,11 @@ def number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3g}"
 
 
+def with_interval(value: Mapping[str, Any]) -> str:
+    """A median of summary.json with its interval."""
+    return f"{number(value['median'])} [{number(value['low'])}, {number(value['high'])}]"
+
+
 def percent(rate: Mapping[str, Any]) -> str:
     """A success rate of summary.json with its interval, in percent."""
     return f"{100 * rate['rate']:.0f} % [{100 * rate['low']:.0f}, {100 * rate['high']:.0f}]"

@@ -8,12 +8,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tasks.harness import environment, statistics
 from tasks.harness.checkpoint import Checkpoint, Checkpointer
 from tasks.harness.config import Config
 from tasks.harness.contract import Score, Snapshot, Task
 from tasks.harness.directory import check_same, is_complete, prepare
-from tasks.harness.record import CONFIG, METRICS, SEED_SUMMARY, SUMMARY, Record, Run, read_json, write_json, write_text
+from tasks.harness.record import (
+    CONFIG,
+    METRICS,
+    SEED_SUMMARY,
+    SUMMARY,
+    Record,
+    Run,
+    read_json,
+    write_columns,
+    write_json,
+)
 
 OnTick = Callable[[Snapshot], None]
 
@@ -71,7 +83,7 @@ def run(
             score = task.score(config, record)
             summary = summarize(task, config, record, score, seconds())
             recorder.finish(_flat(summary))
-        write_text(directory / SEED_SUMMARY, _per_seed(record, score))
+        write_columns(directory / SEED_SUMMARY, per_seed(record, score))
         save_status("complete")
         write_json(directory / SUMMARY, summary)
     except KeyboardInterrupt:
@@ -93,16 +105,22 @@ def summarize(task: Task, config: Config, record: Record, score: Score, wall_sec
         "steps": int(record.steps[-1]),
         "wall_seconds": round(wall_seconds, 3),
         "model_steps_per_second": round(model_steps / wall_seconds, 1),
+        **over_seeds(score),
+    }
+
+
+def over_seeds(score: Score) -> dict[str, dict[str, Any]]:
+    """The ``metrics`` and ``rates`` of summary.json."""
+    return {
         "metrics": {name: statistics.describe(values) for name, values in score.values.items()},
         "rates": {name: statistics.rate(outcome) for name, outcome in score.outcomes.items()},
     }
 
 
-def _per_seed(record: Record, score: Score) -> str:
-    """summary.csv: the same results, one row a seed."""
-    columns = {**score.values, **{name: outcome.astype(int) for name, outcome in score.outcomes.items()}}
-    rows = zip(record.seeds, *columns.values(), strict=True)
-    return "\n".join([",".join(["seed", *columns]), *(",".join(str(cell) for cell in row) for row in rows)]) + "\n"
+def per_seed(record: Record, score: Score) -> dict[str, np.ndarray]:
+    """The same results, one entry a seed: the columns of summary.csv."""
+    outcomes = {name: outcome.astype(int) for name, outcome in score.outcomes.items()}
+    return {"seed": record.seeds, **score.values, **outcomes}
 
 
 def _flat(summary: dict[str, Any]) -> dict[str, float]:

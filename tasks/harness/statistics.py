@@ -44,6 +44,15 @@ def describe(values: np.ndarray) -> dict[str, float | None]:
     return {name: value if math.isfinite(value) else None for name, value in result.items()}
 
 
+def bands(values: np.ndarray) -> np.ndarray:
+    """10th percentile, median and 90th percentile over seeds, ``(..., S)`` to ``(3, ...)``.
+
+    A NaN (a diverged seed) ranks as the largest value.
+    """
+    ranked = np.where(np.isnan(values), np.inf, values)
+    return np.quantile(ranked, [0.1, 0.5, 0.9], axis=-1, method="nearest")
+
+
 def median_interval_rank(n: int) -> int:
     """The r for which [x_(r), x_(n-1-r)] of n sorted values (from 0) is the narrowest 95 % interval of the median."""
     from scipy import stats

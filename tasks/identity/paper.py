@@ -10,8 +10,9 @@ import numpy as np
 
 from tasks.harness.contract import Score, Table
 from tasks.harness.record import Record, Run
-from tasks.harness.render import number
-from tasks.identity.model import Cell
+from tasks.harness.render import number, with_interval
+from tasks.harness.verdict import LEAST_SEEDS, Verdict, of_order
+from tasks.identity.model import ACTIVATIONS, Cell
 from tasks.identity.train import TEST_LIMIT, TRAINING_LIMIT, Config
 
 if TYPE_CHECKING:
@@ -36,17 +37,17 @@ def score(config: Config, record: Record) -> Score:
 def tables(runs: Sequence[Run]) -> list[Table]:
     """Errors inside and outside the training range, worst extrapolation first."""
     rows = []
-    for run in reversed(_ordered(runs)):
+    ordered = _ordered(runs)
+    for run in reversed(ordered):
         assert run.summary is not None
-        inside, outside = (run.summary["metrics"][f"{part}polation/error"] for part in ("inter", "extra"))
+        inside, outside = _errors(run)
         rows.append(
             [
                 run.config["config"]["cell"],
-                *(
-                    f"{number(part['median'])} [{number(part['low'])}, {number(part['high'])}]"
-                    for part in (inside, outside)
-                ),
+                with_interval(inside),
+                with_interval(outside),
                 number(outside["p90"]),
+                *_published(run, ordered),
                 f"{run.summary['seeds']} x {run.summary['steps']}",
             ]
         )
@@ -55,14 +56,39 @@ def tables(runs: Sequence[Run]) -> list[Table]:
         "error inside [-5, 5]",
         "error outside, to [-20, 20]",
         "outside, 90th percentile",
+        "published",
+        "verdict",
         "seeds x steps",
     )
     notes = (
         "Mean absolute error: median over seeds with its 95 % interval.",
         "Published as a figure only (Trask et al. 2018, figure 1): every activation fails outside the training range, "
-        "PReLU least.",
+        "PReLU least. Verdict: reproduced where the interval outside lies above that inside, for the PReLU where it "
+        "lies below that of every other activation; not reproduced where the medians are in another order; undecided "
+        f"between, and with fewer than {LEAST_SEEDS} seeds.",
     )
     return [Table("Identity: numerical extrapolation failures", header, rows, notes)]
+
+
+def _published(run: Run, runs: Sequence[Run]) -> tuple[str, str]:
+    """What the paper's figure shows of an activation, and whether it holds."""
+    assert run.summary is not None
+    cell = run.config["config"]["cell"]
+    if cell not in ACTIVATIONS:
+        return "–", Verdict.NO_FIGURE
+    inside, outside = _errors(run)
+    if cell != "prelu":
+        return "fails", of_order(inside, [outside], run.summary["seeds"])
+    others = [other for other in runs if other.config["config"]["cell"] in ACTIVATIONS.keys() - {cell}]
+    if {other.config["config"]["cell"] for other in others} != ACTIVATIONS.keys() - {cell}:
+        return "least", Verdict.NOT_COMPARABLE
+    return "least", of_order(outside, [_errors(other)[1] for other in others], run.summary["seeds"])
+
+
+def _errors(run: Run) -> list[dict[str, float | None]]:
+    """Inside and outside the training range, as in summary.json."""
+    assert run.summary is not None
+    return [run.summary["metrics"][f"{part}polation/error"] for part in ("inter", "extra")]
 
 
 def figures(runs: Sequence[Run]) -> dict[str, Figure]:

@@ -10,7 +10,8 @@ import numpy as np
 
 from tasks.harness.contract import Score, Table
 from tasks.harness.record import Record, Run
-from tasks.harness.render import changed_options, named, number, percent
+from tasks.harness.render import changed_options, named, number, percent, with_interval
+from tasks.harness.verdict import ERROR_RULE, Verdict, of_error
 from tasks.number_translation.train import Config
 
 if TYPE_CHECKING:
@@ -81,17 +82,18 @@ def tables(runs: Sequence[Run]) -> list[Table]:
     for run in _ordered(runs):
         assert run.summary is not None
         options, metrics, rates = run.config["config"], run.summary["metrics"], run.summary["rates"]
-        values = score(Config.from_dict(options), run.record()).values
+        values = run.per_seed
         best = values["interpolation/error"].argmin()
-        published = PUBLISHED.get(options["model"]) if _is_the_papers(options) else None
+        published = PUBLISHED.get(options["model"])
         test = metrics["extrapolation/error"]
         rows.append(
             [
                 options["model"],
                 *(number(metrics[f"{part}/error"]["median"]) for part in PARTS[:2]),
-                f"{number(test['median'])} [{number(test['low'])}, {number(test['high'])}]",
+                with_interval(test),
                 number(test["mean"]),
                 " / ".join(number(value) for value in published) if published else "–",
+                _verdict(run),
                 number(metrics["exact/extrapolation"]["median"]),
                 percent(rates["solved"]),
                 f"{number(values['extrapolation/error'][best])}, {number(values['exact/extrapolation'][best])}",
@@ -100,16 +102,30 @@ def tables(runs: Sequence[Run]) -> list[Table]:
             ]
         )
     header = (
-        "model", "train", "validation", "test", "test, mean", "published", "exact", "all exact",
+        "model", "train", "validation", "test", "test, mean", "published", "verdict", "exact", "all exact",
         "chosen seed: test, exact", "seeds x steps", "other options",
     )  # fmt: skip
     notes = (
         "Mean absolute errors at the step of lowest validation error: medians over seeds, the test error with its 95 % "
         "interval. exact: part of the test numbers that are right when rounded; all exact: seeds with all of them "
         "right; chosen seed: that of the lowest validation error.",
-        "published: Trask et al. 2018 as recalled (training / validation / test), without a number of seeds.",
+        "published: Trask et al. 2018 as recalled (training / validation / test), without a number of seeds or steps. "
+        "The verdict is on the test error; rows with other numbers, or one split of them for all seeds, are not "
+        "comparable.",
+        ERROR_RULE,
     )
     return [Table("Number words to numbers", header, rows, notes)]
+
+
+def _verdict(run: Run) -> Verdict:
+    assert run.summary is not None
+    options = run.config["config"]
+    if options["model"] not in PUBLISHED:
+        return Verdict.NO_FIGURE
+    if not _is_the_papers(options):
+        return Verdict.NOT_COMPARABLE
+    test = run.summary["metrics"]["extrapolation/error"]
+    return of_error(test, PUBLISHED[options["model"]][2], run.summary["seeds"])
 
 
 def figures(runs: Sequence[Run]) -> dict[str, Figure]:
@@ -120,7 +136,7 @@ def figures(runs: Sequence[Run]) -> dict[str, Figure]:
     figure = Figure(figsize=(9, 4.5), layout="constrained")
     axes = figure.subplots()
     for position, run in enumerate(shown):
-        errors = score(Config.from_dict(run.config["config"]), run.record()).values["extrapolation/error"]
+        errors = run.per_seed["extrapolation/error"]
         spread = np.linspace(-0.25, 0.25, len(errors))
         axes.plot(position + spread, np.sort(np.maximum(errors, 1e-6)), "o", color="#0072B2", markersize=4, alpha=0.7)
         if (published := PUBLISHED.get(run.config["config"]["model"])) is not None:

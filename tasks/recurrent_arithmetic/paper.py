@@ -10,7 +10,8 @@ import numpy as np
 
 from tasks.harness.contract import Score, Table
 from tasks.harness.record import Record, Run
-from tasks.harness.render import changed_options, named, number, percent
+from tasks.harness.render import changed_options, named, number, percent, with_interval
+from tasks.harness.verdict import LEAST_SEEDS, Verdict, of_bound
 from tasks.recurrent_arithmetic.model import BASELINES, Cell
 from tasks.recurrent_arithmetic.train import LENGTHS, Config
 from tasks.static_arithmetic.data import OPERATIONS, Operation
@@ -92,9 +93,9 @@ def tables(runs: Sequence[Run]) -> list[Table]:
             [
                 f"{run.summary['config']['op']} {run.summary['config']['cell']}",
                 *(percent(rates[f"solved/length_{n}"]) for n in LENGTHS),
+                with_interval(metrics[_SCORE]),
+                *_published(run),
                 *(number(metrics[f"error/length_{n}"]["median"]) for n in LENGTHS),
-                number(metrics[f"percent_of_random/length_{LENGTHS[-1]}"]["median"]),
-                PUBLISHED.get((run.summary["config"]["op"], run.summary["config"]["cell"]), "–"),
                 f"{run.summary['seeds']} x {run.summary['steps']}",
                 named(_changed(run)),
             ]
@@ -102,17 +103,20 @@ def tables(runs: Sequence[Run]) -> list[Table]:
     header = (
         "operation, cell",
         *(f"solved at {n}" for n in LENGTHS),
-        *(f"error at {n}" for n in LENGTHS),
         f"% of random at {LENGTHS[-1]}",
         "published",
+        "verdict",
+        *(f"error at {n}" for n in LENGTHS),
         "seeds x steps",
         "other options",
     )
     notes = (
         "solved: error below that of a network whose weights, the recurrent ones too, are off by 1e-5, at the step "
         "of lowest validation error (length 10). Intervals: Wilson 95 %. Errors: mean squared, medians over seeds.",
-        "% of random: error in percent of the untrained network's, median. Published: the same score, as recalled from "
-        "Trask et al. 2018, section 4.1, without a number of seeds.",
+        "% of random: error in percent of the untrained network's, median with its 95 % interval. Published: the same "
+        "score, as recalled from Trask et al. 2018, section 4.1, without a number of seeds or steps.",
+        f"Verdict: near 0 is read as at most {NEAR_ZERO:g} %; reproduced where the whole interval is, not reproduced "
+        f"where the median is not, undecided between and with fewer than {LEAST_SEEDS} seeds.",
     )
     return [Table("Recurrent arithmetic: trained on 10 steps, tested on up to 1000", header, rows, notes)]
 
@@ -121,7 +125,20 @@ PUBLISHED = {
     **{(op, "nac"): "near 0" for op in ("add", "sub")},
     **{(op, "nalu"): "near 0" for op in OPERATIONS if op != "div"},
 }
-"""Percent of random: what is recalled of the paper's table."""
+"""Percent of random at 1000 steps: what is recalled of the paper's table."""
+NEAR_ZERO = 1.0
+"""What "near 0" is read as, in percent of random."""
+_SCORE = f"percent_of_random/length_{LENGTHS[-1]}"
+
+
+def _published(run: Run) -> tuple[str, str]:
+    """What is recalled, and whether it holds."""
+    assert run.summary is not None
+    options = run.summary["config"]
+    recalled = PUBLISHED.get((options["op"], options["cell"]))
+    if recalled is None:
+        return "–", Verdict.NO_FIGURE
+    return recalled, of_bound(run.summary["metrics"][_SCORE], NEAR_ZERO, run.summary["seeds"])
 
 
 def figures(runs: Sequence[Run]) -> dict[str, Figure]:
@@ -129,6 +146,7 @@ def figures(runs: Sequence[Run]) -> dict[str, Figure]:
     from matplotlib import colormaps
     from matplotlib.figure import Figure
 
+    shown_cells = [cell for cell in CELLS if any(run.config["config"]["cell"] == cell for run in runs)]
     figure = Figure(figsize=(12, 7), layout="constrained")
     grid = figure.subplots(2, 3, sharex=True, sharey=True)
     for axes, op in zip(grid.flat, OPERATIONS, strict=True):
@@ -136,13 +154,13 @@ def figures(runs: Sequence[Run]) -> dict[str, Figure]:
         for run in shown:
             assert run.summary is not None
             config = Config.from_dict(run.config["config"])
-            rank = CELLS.index(config.cell)
+            rank = shown_cells.index(config.cell)
             ratios = [
                 _ratio(run.summary["metrics"][f"error/length_{n}"]["median"], config.threshold(n)) for n in LENGTHS
             ]
             style = "--" if config.cell in BASELINES else "-"
-            colour = colormaps["viridis"](rank / (len(CELLS) - 1) * 0.95)
-            axes.plot(LENGTHS, ratios, style, marker="os^vD*PXh"[rank], color=colour, label=config.cell)
+            colour = colormaps["viridis"](rank / max(len(shown_cells) - 1, 1) * 0.95)
+            axes.plot(LENGTHS, ratios, style, marker="os^vD*PXh"[rank % 9], color=colour, label=config.cell)
         axes.axhline(1, color="0.5", linewidth=1)
         axes.set(title=op, xscale="log", yscale="log", ylim=(1e-7, 1e12), xticks=LENGTHS, xticklabels=LENGTHS)
         axes.grid(alpha=0.3)

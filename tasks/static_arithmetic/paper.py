@@ -12,6 +12,7 @@ from tasks.harness.contract import Score, Table
 from tasks.harness.record import Record, Run
 from tasks.harness.render import changed_options, named, number, percent
 from tasks.harness.statistics import rate
+from tasks.harness.verdict import RATE_RULE, Verdict, of_rate
 from tasks.static_arithmetic.data import OPERATIONS, Operation
 from tasks.static_arithmetic.model import Cell
 from tasks.static_arithmetic.threshold import published as published_subsets
@@ -110,9 +111,10 @@ def tables(runs: Sequence[Run]) -> list[Table]:
             [
                 f"{run.summary['config']['op']} {run.summary['config']['cell']}",
                 percent(rates["solved"]),
-                percent(rates["solved/ever"]),
                 percent(old) if old else "–",
                 _published(run),
+                _verdict(run),
+                percent(rates["solved/ever"]),
                 number(metrics["solved_at_step"]["median"]),
                 number(metrics["extrapolation/error"]["median"]),
                 number(metrics["extrapolation/percent_of_random"]["median"]),
@@ -121,14 +123,15 @@ def tables(runs: Sequence[Run]) -> list[Table]:
             ]
         )
     header = (
-        "operation, cell", "solved", "ever solved", "old threshold", "published", "at step", "error", "% of random",
-        "seeds x steps", "other options",
+        "operation, cell", "solved", "old threshold", "published", "verdict", "ever solved", "at step", "error",
+        "% of random", "seeds x steps", "other options",
     )  # fmt: skip
     notes = (
         "solved: extrapolation error below that of a network whose weights are off by 1e-5, at the step of lowest "
         "validation error; ever: at any evaluated step. Intervals: Wilson 95 %.",
         "published: Madsen & Johansen 2020, 100 seeds x 5 000 000 steps at learning rate 0.001, against the old "
-        "threshold, which was simulated for subsets one input too large.",
+        "threshold, which was simulated for subsets one input too large; the verdict compares with the same threshold.",
+        RATE_RULE,
         "at step, error (extrapolation, mean squared), % of random (error in percent of the untrained network's): "
         "medians over seeds.",
     )
@@ -205,3 +208,13 @@ def _published_count(run: Run) -> int | None:
 def _published(run: Run) -> str:
     count = _published_count(run)
     return "–" if count is None else f"{count} %"
+
+
+def _verdict(run: Run) -> Verdict:
+    """Against the threshold of the published count."""
+    assert run.summary is not None
+    if run.config["config"]["cell"] not in PUBLISHED:
+        return Verdict.NO_FIGURE
+    count = _published_count(run)
+    ours = run.summary["rates"].get("solved/published_threshold")
+    return Verdict.NOT_COMPARABLE if count is None or ours is None else of_rate(ours, count, of=100)

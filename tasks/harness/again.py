@@ -1,0 +1,46 @@
+"""How a run is made again: the command for given options, or the profile that given runs are of."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+from tasks.harness.config import Config, flag
+from tasks.harness.contract import Task
+
+
+def run_command(task: Task, config: Config) -> str:
+    """``python -m tasks.<name>`` with the fewest options that give this configuration."""
+    wanted = config.to_dict()
+    options = dict(wanted)
+    for field in fields(task.config):
+        if field.default not in (None, getattr(config, field.name)):
+            continue
+        fewer = {name: value for name, value in options.items() if name != field.name}
+        try:
+            if task.config.from_dict(fewer).to_dict() == wanted:
+                options = fewer
+        except ValueError:
+            continue  # what remains does not go together without this option
+    words = [word for name, value in options.items() for word in _words(name, value)]
+    return shlex.join(["python", "-m", f"tasks.{task.name}", *words])
+
+
+def sweep_command(task: Task, configs: Sequence[Config]) -> str | None:
+    """``nalu reproduce`` with the profile that has just these configurations; None when there is none."""
+    for profile, sweep in task.sweep.items():
+        if {_key(config) for config in sweep} == {_key(config) for config in configs}:
+            return f"nalu reproduce --profile {profile} --tasks {task.command}"
+    return None
+
+
+def _words(name: str, value: Any) -> list[str]:
+    if isinstance(value, bool):
+        return [flag(name) if value else flag(f"no_{name}")]
+    return [flag(name), *(str(item) for item in (value if isinstance(value, list) else [value]))]
+
+
+def _key(config: Config) -> str:
+    return str(sorted(config.to_dict().items()))

@@ -1,0 +1,31 @@
+"""Evidence: what of a run is small enough to be committed, and enough to make its tables and figures again."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from tasks.harness.curves import CURVES, learning_curves
+from tasks.harness.directory import default_directory, is_complete
+from tasks.harness.errors import UserError
+from tasks.harness.record import CONFIG, SEED_SUMMARY, SUMMARY, Run, write_columns, write_json
+from tasks.harness.registry import load_task
+
+
+def keep(run: Run, root: Path) -> None:
+    """Copy the results of a finished run to ``<root>/<task>/<label-hash>/``, and its learning curves in short.
+
+    The name of the folder comes from the options, so that a run which is made again takes the place of the old one.
+    """
+    if not is_complete(run.directory):
+        return
+    task = load_task(run.config["task"])
+    directory = default_directory(task, task.config.from_dict(run.config["config"]), root)
+    if directory.exists() and directory.samefile(run.directory):
+        return
+    directory.mkdir(parents=True, exist_ok=True)
+    write_json(directory / CONFIG, run.config)
+    write_json(directory / SUMMARY, run.summary or {})
+    write_columns(directory / SEED_SUMMARY, run.per_seed)
+    with contextlib.suppress(UserError, KeyError):  # without curves, of which the report tells
+        write_columns(directory / CURVES, learning_curves(run))

@@ -1,0 +1,105 @@
+"""Verdicts: whether a published figure holds over our seeds, by a stated rule on intervals.
+
+A table that has a column ``verdict`` with these words is counted in the summary of the report. What was changed to get
+there (steps, optimiser) is told in the notes of a table; it does not change a verdict.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from tasks.harness.statistics import rate
+
+COLUMN = "verdict"
+TOLERANCE = 0.05
+"""What rounding to two digits can change in a published error."""
+LEAST_SEEDS = 5
+"""For a verdict on errors. The range of five values covers the median in 94 of 100 cases; of fewer, in at most 88."""
+
+
+class Verdict(StrEnum):
+    """How our figure stands to a published one."""
+
+    REPRODUCED = "reproduced"
+    BETTER = "better"
+    NOT_REPRODUCED = "not reproduced"
+    UNDECIDED = "undecided"
+    """Too few seeds, or seeds that disagree too much."""
+    NOT_COMPARABLE = "not comparable"
+    """The data or the problem are others."""
+    NO_FIGURE = "–"
+    """None was published."""
+
+
+RATE_RULE = (
+    "Verdict on a rate: reproduced where our Wilson 95 % interval and that of the published count overlap, better "
+    "where ours lies above, not reproduced where it lies below. Few seeds make wide intervals, which overlap with much."
+)
+ERROR_RULE = (
+    "Verdict on an error: reproduced where the published figure lies in the 95 % interval of our median, widened by "
+    f"{100 * TOLERANCE:g} % on both sides, better where ours lies below the figure, not reproduced where it lies "
+    f"above; undecided with fewer than {LEAST_SEEDS} seeds."
+)
+
+
+def of_rate(ours: Mapping[str, Any], count: int, of: int) -> Verdict:
+    """The verdict on a success rate, of which more is better.
+
+    Args:
+        ours: a rate of summary.json.
+        count: the published successes, of so many.
+    """
+    theirs = rate(np.arange(of) < count)
+    if ours["low"] > theirs["high"]:
+        return Verdict.BETTER
+    return Verdict.NOT_REPRODUCED if ours["high"] < theirs["low"] else Verdict.REPRODUCED
+
+
+def of_error(ours: Mapping[str, Any], published: float, seeds: int) -> Verdict:
+    """The verdict on an error, of which less is better.
+
+    Args:
+        ours: a metric of summary.json.
+        published: one figure, without an interval.
+        seeds: how many ours has.
+    """
+    if seeds < LEAST_SEEDS:
+        return Verdict.UNDECIDED
+    if _end(ours, "high") * (1 + TOLERANCE) < published:
+        return Verdict.BETTER
+    return Verdict.NOT_REPRODUCED if _end(ours, "low") * (1 - TOLERANCE) > published else Verdict.REPRODUCED
+
+
+def of_bound(ours: Mapping[str, Any], bound: float, seeds: int) -> Verdict:
+    """The verdict on an error that was published as a bound ("near 0"): it holds when the whole interval is below it.
+
+    Args:
+        ours: a metric of summary.json.
+        seeds: how many it has.
+    """
+    if seeds >= LEAST_SEEDS and _end(ours, "high") <= bound:
+        return Verdict.REPRODUCED
+    return Verdict.NOT_REPRODUCED if seeds >= LEAST_SEEDS and _end(ours, "median") > bound else Verdict.UNDECIDED
+
+
+def of_order(smaller: Mapping[str, Any], larger: Sequence[Mapping[str, Any]], seeds: int) -> Verdict:
+    """The verdict on a published order: it holds when the one interval lies below all others, not by median alone.
+
+    Args:
+        smaller: a metric of summary.json, published as smaller than each of ``larger``.
+        seeds: how many each has.
+    """
+    if seeds >= LEAST_SEEDS and all(_end(smaller, "high") < _end(other, "low") for other in larger):
+        return Verdict.REPRODUCED
+    right = all(_end(smaller, "median") < _end(other, "median") for other in larger)
+    return Verdict.UNDECIDED if right or seeds < LEAST_SEEDS else Verdict.NOT_REPRODUCED
+
+
+def _end(ours: Mapping[str, Any], name: str) -> float:
+    """The median or an end of its interval; what is not finite is infinite."""
+    return math.inf if ours[name] is None else ours[name]
