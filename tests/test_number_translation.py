@@ -11,18 +11,21 @@ import torch
 from torch import nn
 
 from nalu import Ensemble
+from tasks.harness import evidence
 from tasks.harness.config import OptionError
 from tasks.harness.errors import UserError
-from tasks.harness.record import Record
+from tasks.harness.reading import read_run
+from tasks.harness.record import Record, read_columns
 from tasks.harness.run import run
 from tasks.number_translation import TASK
+from tasks.number_translation.best import chosen_network
 from tasks.number_translation.data import Data, Split, Wording, split, words
 from tasks.number_translation.levenberg_marquardt import LevenbergMarquardt
 from tasks.number_translation.model import Kind, MultiplyAdd, Sizes, build, neutral
 from tasks.number_translation.paper import score
 from tasks.number_translation.pictures import pictures, values
-from tasks.number_translation.say import chosen_network, split_words
-from tasks.number_translation.train import RECIPES, Config, train
+from tasks.number_translation.say import split_words
+from tasks.number_translation.train import PREDICTIONS, RECIPES, Config, train
 
 ENGLISH = Wording(1000, "en", True)
 
@@ -228,9 +231,22 @@ def test_what_is_said_is_what_validation_chose() -> None:
         if errors.min() < lowest:
             lowest = errors.min().item()
             chosen = snapshot.model.member(int(errors.argmin())).state_dict()
-    network = chosen_network(config, snapshot.state["best"])
+    network = chosen_network(build(config.model, config.sizes), snapshot.state["best"])
     for name, tensor in network.state_dict().items():
         assert torch.equal(tensor, chosen[name])
+
+
+def test_a_run_tells_what_the_chosen_network_says(tmp_path: Path) -> None:
+    config = Config(model="lstm", seeds=2, steps=20, eval_every=10, embedding=4, hidden=3)
+    finished = run(TASK, config, tmp_path / "run")
+    said = read_columns(tmp_path / "run" / PREDICTIONS)
+    best = finished.per_seed["interpolation/error"].argmin()
+    error = np.abs(said["predicted"] - said["number"]).mean()
+    assert error == pytest.approx(finished.per_seed["extrapolation/error"][best], rel=1e-4)
+    evidence.keep(finished, tmp_path / "kept")
+    (kept,) = (tmp_path / "kept" / TASK.name).iterdir()
+    assert (kept / PREDICTIONS).read_text() == (tmp_path / "run" / PREDICTIONS).read_text()
+    assert "predicted-against-true" in TASK.figures([read_run(kept)])
 
 
 def test_unknown_words() -> None:

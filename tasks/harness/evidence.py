@@ -8,12 +8,14 @@ from pathlib import Path
 from tasks.harness.curves import CURVES, learning_curves
 from tasks.harness.directory import default_directory, is_complete
 from tasks.harness.errors import UserError
-from tasks.harness.record import CONFIG, SEED_SUMMARY, SUMMARY, Run, write_columns, write_json
+from tasks.harness.record import CONFIG, METRICS, SEED_SUMMARY, SUMMARY, Run, read_columns, write_columns, write_json
 from tasks.harness.registry import load_task
 
 
 def keep(run: Run, root: Path) -> None:
     """Copy the results of a finished run to ``<root>/<task>/<label-hash>/``, and its learning curves in short.
+
+    Small tables that a task left beside them (``*.csv``) are copied, too.
 
     The name of the folder comes from the options, so that a run which is made again takes the place of the old one.
     """
@@ -27,5 +29,8 @@ def keep(run: Run, root: Path) -> None:
     write_json(directory / CONFIG, run.config)
     write_json(directory / SUMMARY, run.summary or {})
     write_columns(directory / SEED_SUMMARY, run.per_seed)
+    for table in run.directory.glob("*.csv"):
+        if table.name not in (METRICS, SEED_SUMMARY, CURVES):
+            write_columns(directory / table.name, read_columns(table))
     with contextlib.suppress(UserError, KeyError):  # without curves, of which the report tells
         write_columns(directory / CURVES, learning_curves(run))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nalu import Ensemble
 
@@ -35,3 +35,16 @@ class Best:
         self.error = state["error"].to(self.error.device)
         for name, tensor in state["parameters"].items():
             self.parameters[name].copy_(tensor)
+
+
+def chosen_seed(best: dict[str, Any]) -> int:
+    """The place of the seed with the lowest validation error, from :meth:`Best.state_dict`."""
+    return int(best["error"].argmin())
+
+
+def chosen_network(single: nn.Module, best: dict[str, Any]) -> nn.Module:
+    """``single`` with the parameters of that seed, as they were when it had that error."""
+    parameters = {name: tensor[chosen_seed(best)] for name, tensor in best["parameters"].items()}
+    example = next(iter(parameters.values()))
+    single.to(example.device, example.dtype).load_state_dict(parameters)
+    return single

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tasks.harness.contract import Score, Table
-from tasks.harness.record import Record, Run
+from tasks.harness.record import Record, Run, read_columns
 from tasks.harness.render import changed_options, named, number, percent, with_interval
 from tasks.harness.verdict import ERROR_RULE, Verdict, of_error
-from tasks.number_translation.train import Config
+from tasks.number_translation.train import PREDICTIONS, Config
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -151,7 +151,32 @@ def figures(runs: Sequence[Run]) -> dict[str, Figure]:
     axes.plot([], [], "o", color="#0072B2", label="this suite, seeds in order of their error")
     axes.legend(fontsize="small")
     axes.grid(axis="y", alpha=0.3)
-    return {"test-error": figure}
+    said = {"predicted-against-true": _predicted_against_true(shown)}
+    return {"test-error": figure, **{name: drawn for name, drawn in said.items() if drawn is not None}}
+
+
+def _predicted_against_true(runs: Sequence[Run]) -> Figure | None:
+    """Test numbers of the seed that validation chooses, by model; None where no run tells them."""
+    from matplotlib.figure import Figure
+
+    runs = [run for run in runs if (run.directory / PREDICTIONS).exists()]
+    if not runs:
+        return None
+    columns = min(len(runs), 4)
+    rows = -(-len(runs) // columns)
+    figure = Figure(figsize=(2.8 * columns, 2.8 * rows + 0.6), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    for axes, run in zip(grid.flat, runs, strict=False):
+        said = read_columns(run.directory / PREDICTIONS)
+        axes.plot([0, said["number"].max()], [0, said["number"].max()], color="0.5", linewidth=0.8)
+        axes.plot(said["number"], said["predicted"], ".", markersize=2.5, color="#0072B2")
+        axes.set_title(run.config["config"]["model"], fontsize="small")
+    for axes in grid.flat[len(runs) :]:
+        axes.set_axis_off()
+    figure.supxlabel("number")
+    figure.supylabel("what the network says")
+    figure.suptitle("Number words: unseen numbers, the seed that validation chooses")
+    return figure
 
 
 def _changed(options: dict[str, Any]) -> dict[str, Any]:

@@ -6,15 +6,14 @@ import difflib
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import tyro
-from torch import nn
 
 from tasks.harness import checkpoint
 from tasks.harness.cli import guarded, parse
 from tasks.harness.errors import UserError
 from tasks.harness.record import Run
+from tasks.number_translation.best import chosen_network
 from tasks.number_translation.data import Wording
 from tasks.number_translation.model import build
 from tasks.number_translation.pictures import values
@@ -42,21 +41,12 @@ class Say:
         newest = checkpoint.newest(self.run)
         if newest is None:
             raise UserError(f"--run needs a checkpoint, and {self.run} holds no whole one")
-        single = chosen_network(config, newest.state["best"])
+        single = chosen_network(build(config.model, config.sizes), newest.state["best"])
         found = values(config.wording, single, said)
         width = max(len(word) for word in said)
         for word, value in zip(said, found, strict=True):
             print(f"{word:{width}}  {value:.2f}")
         print(round(found[-1]))
-
-
-def chosen_network(config: Config, best: dict[str, Any]) -> nn.Module:
-    """The network of the seed with the lowest validation error, at the step where it had it."""
-    single = build(config.model, config.sizes)
-    seed = int(best["error"].argmin())
-    parameters = {name: tensor[seed] for name, tensor in best["parameters"].items()}
-    single.to(next(iter(parameters.values())).dtype).load_state_dict(parameters)
-    return single
 
 
 def split_words(text: str, wording: Wording) -> tuple[str, ...]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,9 +15,10 @@ from nalu import Ensemble
 from tasks.harness import config as harness
 from tasks.harness.config import require
 from tasks.harness.contract import Snapshot, State
+from tasks.harness.record import write_columns
 from tasks.harness.schedules import cosine
 from tasks.harness.streams import UniformStream
-from tasks.number_translation.best import Best
+from tasks.number_translation.best import Best, chosen_network, chosen_seed
 from tasks.number_translation.data import Data, Language, Split, Wording, split
 from tasks.number_translation.levenberg_marquardt import LevenbergMarquardt
 from tasks.number_translation.model import Kind, Sizes, build, neutral
@@ -26,6 +28,9 @@ Loss = Literal["squared", "absolute", "relative"]
 WARM_UP = 0.02
 PENALIZED = 0.75
 """Part of a run of multiply-add during which its penalty acts; then the data alone decide."""
+
+PREDICTIONS = "predictions.csv"
+"""What a run leaves besides: see :func:`predictions`."""
 
 
 @dataclass(frozen=True)
@@ -191,7 +196,14 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
             "damping": newton.damping,
             "best": best.state_dict(),
         }
-        return Snapshot(step, metrics, model, live, figures=pictures(config.wording, data, model))
+        return Snapshot(
+            step,
+            metrics,
+            model,
+            live,
+            figures=pictures(config.wording, data, model),
+            files={PREDICTIONS: lambda path: write_columns(path, predictions(config, data, best.state_dict()))},
+        )
 
     if state is None:
         start = 0
@@ -239,6 +251,14 @@ def evaluate(model: Ensemble, data: Data) -> dict[str, Tensor]:
         metrics[f"{name}/error"] = deviation.mean(dim=1)
         metrics[f"exact/{name}"] = (deviation < 0.5).to(y.dtype).mean(dim=1)
     return {**metrics, "solved": metrics["exact/extrapolation"] == 1}
+
+
+@torch.no_grad()
+def predictions(config: Config, data: Data, best: dict[str, Any]) -> dict[str, np.ndarray]:
+    """The test numbers of the seed that validation chooses, and what its network says, ``(numbers,)`` each."""
+    x, y = (part[chosen_seed(best)] for part in data.test)
+    found = chosen_network(build(config.model, config.sizes), best)(x)
+    return {"number": y.cpu().numpy(), "predicted": found.cpu().numpy()}
 
 
 SMOKE = Config(seeds=3, steps=20, eval_every=10, embedding=8, hidden=4)
