@@ -55,14 +55,15 @@ def figures(runs: Sequence[Run]) -> dict[str, Figure]:
         (kind, [run for run in ordered(runs) if run.config["config"]["observation"] == kind]) for kind in OBSERVATIONS
     ]
     columns = [(kind, of_kind) for kind, of_kind in by_observation if of_kind]
-    figure = Figure(figsize=(2 + 6 * len(columns), 12), layout="constrained")
+    figure = Figure(figsize=(2 + 6 * len(columns), 13.5), layout="constrained")
     grid = figure.subplots(len(KINDS), len(columns), squeeze=False, sharex="col")
     for (observation, of_kind), column in zip(columns, grid.T, strict=True):
         for axes, kind in zip(column, KINDS, strict=True):
             _panel(axes, kind, of_kind)
         column[0].set_title(observation)
         column[-1].set_xlabel("T")
-        column[0].legend(fontsize="x-small", loc="upper right")
+        lines = column[0].get_legend_handles_labels()
+        column[-1].legend(*lines, fontsize="x-small", loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2)
     for axes, label in zip(grid[:, 0], KINDS.values(), strict=True):
         axes.set_ylabel(label)
     figure.suptitle("Grid world, greedy policy; shaded: T in training\nmedians over seeds, 10th to 90th percentile")
