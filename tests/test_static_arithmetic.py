@@ -1,5 +1,6 @@
 """Static arithmetic: data, thresholds in closed form, and the score of records made by hand."""
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,15 +8,17 @@ import numpy as np
 import pytest
 import torch
 
+from nalu import Ensemble
 from tasks.harness.config import OptionError
 from tasks.harness.record import Record
 from tasks.harness.run import run
-from tasks.static_arithmetic import TASK
+from tasks.static_arithmetic import TASK, conditioning, heads
 from tasks.static_arithmetic.data import OPERATIONS, Data, Subsets, spread
+from tasks.static_arithmetic.loss import centred_loss, squared_error
 from tasks.static_arithmetic.model import Cell, build
-from tasks.static_arithmetic.paper import score
+from tasks.static_arithmetic.paper import figures, score, tables
 from tasks.static_arithmetic.threshold import EPSILON, published, threshold
-from tasks.static_arithmetic.train import Config
+from tasks.static_arithmetic.train import Config, train, training_loss
 
 DEFAULT = Config().subsets
 
@@ -197,8 +200,154 @@ def test_schedules() -> None:
         ({"learning_rate": -1.0}, "--learning-rate must be above 0, got -1.0"),
         ({"penalty": float("nan")}, "--penalty must be a number that is not negative, got nan"),
         ({"penalty_start": 0.9}, "--penalty-start must lie before --penalty-end"),
+        ({"warm_up": 1.5}, r"--warm-up must lie in \[0, 1\], got 1.5"),
+        ({"bias_weight": -0.1}, "--bias-weight must be a number that is not negative, got -0.1"),
+        ({"bias_weight": 0.1, "batch_size": 1}, "--batch-size must be at least 2 .* got 1"),
+        ({"cell": "heads", "hidden_size": 3}, "--cell heads has a --hidden-size of 2, got 3"),
+        ({"cell": "heads", "bias_weight": 0.1}, "--cell heads has losses of its own, got --bias-weight 0.1"),
+        ({"cell": "nac", "exponents": "learned"}, "--exponents is for --cell heads, got learned"),
+        ({"cell": "heads", "batch_size": 1}, "--batch-size must be at least 2 for --cell heads, got 1"),
     ],
 )
 def test_values_that_cannot_be_used(options: dict[str, object], message: str) -> None:
     with pytest.raises(OptionError, match=message):
         Config(**options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"cell": "nac", "mean_split": "inputs", "bias_weight": 0.001},
+        {"cell": "realnpu", "mean_split": "units"},
+        {"cell": "relu", "mean_split": "units"},
+        {"cell": "heads", "warm_up": 0.0, "exponents": "learned"},
+    ],
+)
+def test_preconditioning_does_not_mix_seeds(options: dict[str, object]) -> None:
+    config = Config(**options, seeds=4, steps=5, eval_size=50, learning_rate=0.001, device="cpu")
+    *_, together = train(config)
+    *_, alone = train(replace(config, first_seed=3, seeds=1))
+    for name, single in alone.model.stacked().items():
+        torch.testing.assert_close(together.model.stacked()[name][3:], single, rtol=1e-3, atol=1e-5)
+
+
+def test_the_weight_of_the_common_error() -> None:
+    """Errors -1, 1, 2, 2: mean square 2.5, mean 1, variance 1.5."""
+    target = torch.zeros(1, 4, 1)
+    prediction = torch.tensor([-1.0, 1.0, 2.0, 2.0]).view(1, 4, 1)
+    assert squared_error(prediction, target).tolist() == [2.5]
+    for weight in (0.0, 0.25, 1.0):
+        expected = pytest.approx([1.5 + weight])
+        assert centred_loss(prediction, target, weight).tolist() == expected
+        assert training_loss(Config(bias_weight=weight), prediction, target).tolist() == expected
+
+
+def test_the_condition_of_the_inputs_in_closed_form() -> None:
+    """Of x ~ U[1, 2]^n, with the diagonal scaled to 1: E[x x^T] = (1 + 27 J) / 28, where J is all ones."""
+    n = 20
+    spectra = conditioning.spectra((1.0, 2.0), n, bias_weight=0.01)
+    expected = {("none", 1.0): 27, ("none", 0.01): 0.27, ("inputs", 1.0): 0}
+    assert set(spectra) == set(expected)
+    for arm, ratio in expected.items():
+        values = spectra[arm]
+        assert len(values) == n
+        assert values.sum() == pytest.approx(n if ratio else 1 + n, rel=1e-6)  # one coordinate more: mean, deviations
+        if ratio:
+            assert values[0] == pytest.approx((1 + ratio * n) / (1 + ratio), rel=0.02)
+        assert values[-1] == pytest.approx(1 / (1 + ratio), rel=0.2)
+
+
+def exact_heads(seeds: range) -> Ensemble:
+    """Heads whose rows are those of every seed's subsets: exact for add, mul and div."""
+    model = Ensemble(lambda: heads.Heads(100, "given", (1.0, 2.0)), seeds, broadcasts=True)
+    masks = torch.stack([DEFAULT.masks(seed) for seed in seeds])
+    with torch.no_grad():
+        model.template.sum.W.copy_(masks)
+        for head in (model.template.product, model.template.quotient):
+            head.W_hat.copy_(masks)
+    return model
+
+
+@pytest.mark.parametrize(("op", "head"), [("add", 0), ("mul", 1), ("div", 2)])
+def test_validation_chooses_the_head(op: str, head: int) -> None:
+    config = Config(op=op, cell="heads")
+    data = make_data(op, range(3), eval_size=300)
+    model = exact_heads(range(3))
+    result = heads.evaluate(model, data.validation, data.extrapolation)
+    assert result["chosen/head"].tolist() == [head] * 3
+    assert (result["extrapolation/error"] < config.threshold()).all()
+    assert (result["weights/sparsity"] < 1e-5).all()
+
+
+def test_snapped_heads_are_candidates_and_the_choice_does_not_see_extrapolation() -> None:
+    data = make_data("mul", range(3), eval_size=300)
+    model = exact_heads(range(3))
+    with torch.no_grad():
+        model.template.product.W_hat.add_(0.1 * torch.rand(3, 2, 100))
+        model.template.product.scale.add_(0.01)
+        model.template.product.W_hat[2] = torch.nan
+        model.template.quotient.W_hat[2] = torch.nan
+    result = heads.evaluate(model, data.validation, data.extrapolation)
+    assert result["chosen/head"].tolist() == [1, 1, 0]
+    assert result["chosen/snapped"].tolist()[:2] == [1, 1]
+    assert (result["extrapolation/error"][:2] < Config(op="mul", cell="heads").threshold()).all()
+    assert (result["unsnapped/extrapolation"] > 1).all()
+    assert result["interpolation/error"].isfinite().all()
+
+    inputs, targets = data.extrapolation
+    misleading = heads.evaluate(model, data.validation, (inputs, 0 * targets))
+    assert torch.equal(misleading["chosen/head"], result["chosen/head"])
+    assert torch.equal(misleading["interpolation/error"], result["interpolation/error"])
+
+
+def test_each_head_learns_from_its_own_error_alone() -> None:
+    model = Ensemble(lambda: heads.Heads(100, "given", (1.0, 2.0)), range(2), broadcasts=True)
+    x, y = make_data("mul", range(2)).batch(0)
+    outputs = model(x).detach().requires_grad_()
+    heads.loss(outputs, y).sum().backward()
+    together = outputs.grad.clone()
+    for head in range(3):
+        alone = outputs.detach().clone()
+        others = [other for other in range(3) if other != head]
+        alone[..., others] = alone[..., others] + 1
+        alone.requires_grad_()
+        heads.loss(alone, y).sum().backward()
+        torch.testing.assert_close(alone.grad[..., head], together[..., head])
+
+
+def test_only_learned_exponents_move_apart() -> None:
+    for exponents, p in (("given", 1.0), ("learned", 0.3)):
+        config = Config(op="div", cell="heads", exponents=exponents, seeds=2, steps=5, eval_size=20, device="cpu")
+        first, last = (s.model.member(0).quotient.P.detach() for s in train(config))
+        torch.testing.assert_close(first, torch.tensor([[p, -p]]))
+        assert torch.equal(last[:, 0] - last[:, 1], first[:, 0] - first[:, 1]) == (exponents == "given")
+        assert not torch.equal(last.sum(), first.sum())
+
+
+def test_heads_train_go_on_exactly_and_report(tmp_path: Path) -> None:
+    config = Config(op="sub", cell="heads", seeds=3, steps=40, eval_every=20, eval_size=100, device="cpu")
+    first, middle, last = ((s.step, {n: v.clone() for n, v in s.metrics.items()}, s.state) for s in train(config))
+    assert (last[1]["train/loss"] < first[1]["train/loss"]).all()
+    saved = io.BytesIO()
+    generator = train(config)
+    next(generator)
+    torch.save(next(generator).state, saved)
+    saved.seek(0)
+    (resumed,) = train(config, torch.load(saved, weights_only=True))
+    assert (middle[0], resumed.step) == (20, 40)
+    for name, value in last[1].items():
+        assert torch.equal(resumed.metrics[name], value), name
+    alone = [s.metrics for s in train(replace(config, first_seed=2, seeds=1))][-1]
+    torch.testing.assert_close(alone["train/loss"], last[1]["train/loss"][2:], rtol=1e-3, atol=0)
+
+    runs = [run(TASK, config, tmp_path / "heads"), run(TASK, replace(config, cell="nac"), tmp_path / "plain")]
+    runs.append(run(TASK, replace(config, cell="nac", mean_split="inputs"), tmp_path / "split"))
+    runs.append(run(TASK, replace(config, cell="nac", op="add"), tmp_path / "unit"))
+    units, chosen, study = tables(runs)
+    assert [row[0] for row in units.rows] == ["add nac"]
+    assert [row[0] for row in chosen.rows] == ["sub"]
+    assert "Priors" in " ".join(chosen.notes)
+    assert [row[:2] for row in study.rows] == [["nac", "sub"]]
+    assert study.header[2::2][:2] == ["plain", "split inputs"]
+    assert set(figures(runs)) == {"success", "conditioning"}
+    assert not figures(runs[:1])

@@ -20,6 +20,7 @@ from tasks.recurrent_arithmetic.data import Data
 from tasks.recurrent_arithmetic.model import BASELINES, Cell, build
 from tasks.recurrent_arithmetic.threshold import threshold
 from tasks.static_arithmetic.data import Operation, Subsets
+from tasks.static_arithmetic.loss import centred_loss, squared_error
 
 LENGTHS = (10, 100, 1000)
 """Of the test sequences; the first is that of training, the last decides what is solved."""
@@ -155,17 +156,6 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
             yield snapshot(step + 1, squared_error(prediction, y).detach())
 
 
-def centred_loss(prediction: Tensor, target: Tensor, bias_weight: float) -> Tensor:
-    """Variance of the error over the batch plus ``bias_weight`` times its squared mean, ``(S, B, 1) -> (S,)``.
-
-    With weight 1 the mean squared error. Its minimum is the same with any positive weight, but not its condition: the
-    inputs have mean 1.5 and variance 1/12, so that the common part of all weights is thousands of times steeper than
-    their differences, and errors of the recurrence hide behind it.
-    """
-    error = prediction - target
-    return error.var(dim=(1, 2), correction=0) + bias_weight * error.mean(dim=(1, 2)).square()
-
-
 @torch.no_grad()
 def evaluate(config: Config, data: Data, model: Ensemble) -> dict[str, Tensor]:
     """Metrics of every seed, ``(S,)``."""
@@ -182,11 +172,6 @@ def evaluate(config: Config, data: Data, model: Ensemble) -> dict[str, Tensor]:
         "weights/sparsity": inspection.sparsity_error(model),
         **{f"curve/{n}": error for n, error in errors.items()},
     }
-
-
-def squared_error(prediction: Tensor, target: Tensor) -> Tensor:
-    """Mean squared error of every seed, ``(S, B, 1) -> (S,)``."""
-    return (prediction - target).square().mean(dim=(1, 2))
 
 
 SMOKE = Config(seeds=3, steps=20, eval_every=10, eval_size=20)

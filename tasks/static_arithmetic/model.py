@@ -32,7 +32,8 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 }
 RECTIFIERS = ("relu6", "relu", "elu", "crelu")
 
-Cell = Literal[*ACTIVATIONS, *UNITS]
+Cell = Literal[*ACTIVATIONS, *UNITS, "heads"]
+"""Also heads, which is no kind of layer; see heads.py."""
 
 
 def build(cell: Cell, inputs: int, hidden: int, init: Init) -> nn.Module:

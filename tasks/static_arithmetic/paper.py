@@ -13,6 +13,7 @@ from tasks.harness.record import Record, Run
 from tasks.harness.render import changed_options, named, number, percent
 from tasks.harness.statistics import rate
 from tasks.harness.verdict import RATE_RULE, Verdict, of_rate
+from tasks.static_arithmetic import chosen_head, conditioning
 from tasks.static_arithmetic.data import OPERATIONS, Operation
 from tasks.static_arithmetic.model import Cell
 from tasks.static_arithmetic.threshold import published as published_subsets
@@ -50,7 +51,15 @@ def _quick(op: Operation) -> tuple[Config, ...]:
     )
 
 
-_QUICK = tuple(config for op in OPERATIONS for config in _quick(op))
+_CONDITIONED = Config(
+    op="mul", cell="nmu", first_seed=FRESH_SEED, seeds=10, steps=5000,
+    mean_split="units", bias_weight=0.001, learning_rate=0.02, beta1=0.9, beta2=0.99, warm_up=0.03,
+)  # fmt: skip
+_QUICK = (
+    *(config for op in OPERATIONS for config in _quick(op)),
+    _CONDITIONED,
+    *(Config(op=op, cell="heads", first_seed=FRESH_SEED, seeds=10, steps=3000) for op in OPERATIONS),
+)
 _STANDARD = tuple(Config(op=op, cell=cell, first_seed=FRESH_SEED) for op in OPERATIONS for cell in PUBLISHED)
 _FULL = tuple(
     replace(
@@ -66,7 +75,8 @@ _FULL = tuple(
     )
     for config in _STANDARD
 )
-SWEEP = {"quick": _QUICK, "standard": _STANDARD, "full": _FULL}
+_HEADS = tuple(Config(op=op, cell="heads", first_seed=FRESH_SEED, seeds=100, steps=3000) for op in OPERATIONS)
+SWEEP = {"quick": _QUICK, "standard": _STANDARD + _HEADS, "full": _FULL}
 
 
 def score(config: Config, record: Record) -> Score:
@@ -95,15 +105,38 @@ def score(config: Config, record: Record) -> Score:
         "solved/ever": solved_ever,
         "diverged": np.isinf(errors["interpolation"][-1]),
     }
+    if config.cell == chosen_head.CELL:
+        outcomes |= chosen_head.outcomes(record, config.threshold())
     if (larger := published_subsets(config.subsets)) is not None:
         outcomes["solved/published_threshold"] = values["extrapolation/error"] < config.threshold(larger)
     return Score(values, outcomes)
 
 
 def tables(runs: Sequence[Run]) -> list[Table]:
+    """Seeds solved by single units beside the published count; by chosen heads; with and without preconditioning."""
+    units, heads, studies = _kinds(runs)
+    result = [_units(units)] if units else []
+    if heads:
+        result.append(chosen_head.table(heads, PUBLISHED, _changed))
+    if studies:
+        result.append(conditioning.table(studies))
+    return result
+
+
+def _kinds(runs: Sequence[Run]) -> tuple[list[Run], list[Run], conditioning.Studies]:
+    """Finished runs of single units, those of heads, and those that only differ in how they are preconditioned."""
+    finished = _ordered(runs)
+    studies = conditioning.comparisons(finished)
+    studied = [run for arms in studies.values() for run in arms.values()]
+    rest = [run for run in finished if run not in studied]
+    heads = [run for run in rest if run.config["config"]["cell"] == chosen_head.CELL]
+    return [run for run in rest if run not in heads], heads, studies
+
+
+def _units(runs: Sequence[Run]) -> Table:
     """One row per operation and cell: seeds solved, beside the published count."""
     rows = []
-    for run in _ordered(runs):
+    for run in runs:
         assert run.summary is not None
         rates, metrics = run.summary["rates"], run.summary["metrics"]
         old = rates.get("solved/published_threshold")
@@ -135,18 +168,24 @@ def tables(runs: Sequence[Run]) -> list[Table]:
         "at step, error (extrapolation, mean squared), % of random (error in percent of the untrained network's): "
         "medians over seeds.",
     )
-    return [Table("Static arithmetic: success at extrapolation", header, rows, notes)]
+    return Table("Static arithmetic: success at extrapolation", header, rows, notes)
 
 
 def figures(runs: Sequence[Run]) -> dict[str, Figure]:
-    """Success rates per operation, ours with intervals beside the published ones."""
+    """Success rates of single units, ours with intervals beside the published ones; a study of preconditioning."""
+    units, _, studies = _kinds(runs)
+    result = {"success": _success_figure(units)} if units else {}
+    return {**result, "conditioning": conditioning.figure(studies)} if studies else result
+
+
+def _success_figure(runs: Sequence[Run]) -> Figure:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
     figure = Figure(figsize=(11, 6), layout="constrained")
     grid = figure.subplots(2, 3, sharey=True)
     for axes, op in zip(grid.flat, OPERATIONS, strict=True):
-        _success(axes, [run for run in _ordered(runs) if run.config["config"]["op"] == op])
+        _success(axes, [run for run in runs if run.config["config"]["op"] == op])
         axes.set(title=op, ylim=(-0.05, 1.05))
         axes.grid(axis="y", alpha=0.3)
     for axes in grid[:, 0]:
@@ -156,7 +195,7 @@ def figures(runs: Sequence[Run]) -> dict[str, Figure]:
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
     figure.suptitle("Static arithmetic: seeds that extrapolate, with 95 % intervals")
-    return {"success": figure}
+    return figure
 
 
 SERIES = (("this suite", "#0072B2", "o", -0.12), ("Madsen & Johansen 2020", "#D55E00", "s", 0.12))

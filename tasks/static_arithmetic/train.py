@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Literal
 
 import torch
@@ -13,15 +13,21 @@ from torch import Tensor
 
 from nalu import Ensemble, clip_weights_, inspection, sparsity_penalty
 from nalu.init import Init
+from nalu.preconditioning import INPUTS, OUTPUTS, MeanSplit
 from tasks.harness import config as harness
 from tasks.harness.config import flag, require
 from tasks.harness.contract import Snapshot, State
 from tasks.harness.schedules import cosine, ramp
+from tasks.static_arithmetic import heads
 from tasks.static_arithmetic.data import Data, Operation, Subsets
+from tasks.static_arithmetic.loss import centred_loss, squared_error
 from tasks.static_arithmetic.model import Cell, build
 from tasks.static_arithmetic.threshold import threshold
 
 LARGEST_INPUT = 1e6
+
+Split = Literal["none", "inputs", "units"]
+"""Along which axes of the weights the optimiser sees means apart from differences."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,8 @@ class Recipe:
     beta2: float
     penalty: float = 0.0
     """Weight of the sparsity regulariser, as published."""
+    mean_split: Split = "none"
+    warm_up: float = 0.0
 
 
 SATURATING = Recipe(learning_rate=0.1, beta1=0.9, beta2=0.95)
@@ -43,6 +51,7 @@ RECIPES = {
     "nalu": SATURATING,
     "nau": Recipe(learning_rate=0.03, beta1=0.99, beta2=0.99, penalty=0.01),
     "nmu": Recipe(learning_rate=0.03, beta1=0.99, beta2=0.99, penalty=10.0),
+    "heads": Recipe(learning_rate=0.02, beta1=0.9, beta2=0.99, mean_split="units", warm_up=1 / 30),
 }
 """By cell; LINEAR for the others."""
 
@@ -55,7 +64,7 @@ class Config(harness.Config):
     """The operation f: a + b, a - b, a * b, a / b, a^2 or the square root of a."""
     cell: Cell = "nalu"
     """The unit of both layers, or of the second one behind the unit it is made for (nac-mul: NAC then NAC-mul; nmu: NAU
-    then NMU), or the activation of an MLP."""
+    then NMU), or the activation of an MLP; or heads, three small networks of which validation chooses one."""
     steps: int = 50_000
     """Training steps of every seed; the published setting has 5 000 000."""
     batch_size: int = 128
@@ -77,13 +86,24 @@ class Config(harness.Config):
     optimizer: Literal["adam", "sgd", "momentum"] = "adam"
     """Adam, plain SGD, or SGD with momentum 0.9."""
     learning_rate: float | None = None
-    """At the start; by default 0.03 for nau and nmu, 0.1 for the others (published: 0.001)."""
+    """At the start; by default 0.02 for heads, 0.03 for nau and nmu, 0.1 for the others (published: 0.001)."""
+    warm_up: float | None = None
+    """Over which part of the run the learning rate grows; by default 1/30 for heads, else 0."""
     schedule: Literal["cosine", "constant"] = "cosine"
     """Cosine decay to 0 over the run, or constant (published)."""
     beta1: float | None = None
-    """Adam's decay of the first moment; by default 0.9 for nac, nac-mul and nalu, 0.99 for others (published: 0.9)."""
+    """Adam's decay of the first moment; by default 0.9 for nac, nac-mul, nalu and heads, 0.99 for others (published:
+    0.9)."""
     beta2: float | None = None
-    """Adam's decay of the second moment; by default 0.95 where beta1 is 0.9, else 0.99 (published: 0.999)."""
+    """Adam's decay of the second moment; by default 0.95 for nac, nac-mul and nalu, else 0.99 (published: 0.999)."""
+    mean_split: Split | None = None
+    """Optimise means of weights apart from their differences: over the inputs of each layer, or over its inputs and
+    units; by default units for heads, else none."""
+    bias_weight: float = 1.0
+    """Training loss: variance of the error in the batch plus this weight times its squared mean; 1 is the mean squared
+    error (published). heads have losses of their own."""
+    exponents: heads.Exponents = "given"
+    """Of heads: given: they start at 1 and keep their difference; learned: they start at 0.3, and nothing is kept."""
     penalty: float | None = None
     """Weight of the sparsity regulariser; by default as published: 0.01 for nau, 10 for nmu."""
     penalty_start: float = 0.6
@@ -107,6 +127,21 @@ class Config(harness.Config):
         )
         if self.learning_rate is not None:
             self.require_positive("learning_rate")
+        require(0 <= (self.warm_up or 0) <= 1, f"--warm-up must lie in [0, 1], got {self.warm_up}")
+        require(
+            0 <= self.bias_weight < math.inf,
+            f"--bias-weight must be a number that is not negative, got {self.bias_weight}",
+        )
+        require(
+            self.bias_weight == 1 or self.batch_size >= 2,
+            f"--batch-size must be at least 2 for a --bias-weight other than 1, got {self.batch_size}",
+        )
+        if self.cell == "heads":
+            require(self.hidden_size == 2, f"--cell heads has a --hidden-size of 2, got {self.hidden_size}")
+            require(self.bias_weight == 1, f"--cell heads has losses of its own, got --bias-weight {self.bias_weight}")
+            require(self.batch_size >= 2, f"--batch-size must be at least 2 for --cell heads, got {self.batch_size}")
+        else:
+            require(self.exponents == "given", f"--exponents is for --cell heads, got {self.exponents}")
         for name in ("beta1", "beta2"):
             require(0 <= (getattr(self, name) or 0) < 1, f"{flag(name)} must lie in [0, 1), got {getattr(self, name)}")
         penalty, start, end = self.penalty or 0.0, self.penalty_start, self.penalty_end
@@ -138,8 +173,10 @@ class Config(harness.Config):
 
     def learning_rate_at(self, step: int) -> float:
         """The learning rate of a step, counted from 0."""
-        start = self.recipe.learning_rate
-        return start * cosine(step, self.steps) if self.schedule == "cosine" else start
+        largest, warm_up = self.recipe.learning_rate, self.recipe.warm_up
+        if self.schedule == "cosine":
+            return largest * cosine(step, self.steps, warm_up)
+        return largest * ramp(step, self.steps, 0.0, warm_up) if warm_up else largest
 
     def penalty_at(self, step: int) -> float:
         """The weight of the regulariser at a step: linear growth from start to end."""
@@ -147,7 +184,9 @@ class Config(harness.Config):
 
     def label(self) -> str:
         """A short name of the setting."""
-        return f"{self.op}-{self.cell}"
+        split = {"none": "", "inputs": "-mean-split", "units": "-mean-split-units"}
+        is_usual = self.recipe.mean_split == RECIPES.get(self.cell, LINEAR).mean_split
+        return f"{self.op}-{self.cell}" + ("" if is_usual else split[self.recipe.mean_split])
 
 
 def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
@@ -163,9 +202,7 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         eval_size=config.eval_size,
         device=device,
     )
-    model = Ensemble(
-        lambda: build(config.cell, config.input_size, config.hidden_size, config.init), config.seed_range
-    ).to(device)
+    model = _ensemble(config).to(device)
     optimizer = _optimizer(config, model)
 
     def snapshot(step: int, loss: Tensor) -> Snapshot:
@@ -176,7 +213,7 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
     if state is None:
         start = 0
         x, y = data.batch(0)
-        yield snapshot(0, squared_error(model(x), y).detach())
+        yield snapshot(0, training_loss(config, model(x), y).detach())
     else:
         start = state["step"]
         model.load_state_dict(state["model"])
@@ -184,8 +221,8 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
 
     for step in range(start, config.steps):
         x, y = data.batch(step)
-        loss = squared_error(model(x), y)
-        objective = loss
+        prediction = model(x)
+        objective = loss = training_loss(config, prediction, y)
         if (weight := config.penalty_at(step)) > 0:
             objective = loss + weight * sparsity_penalty(model)
         optimizer.zero_grad()
@@ -197,9 +234,29 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
             yield snapshot(step + 1, loss.detach())
 
 
+def training_loss(config: Config, prediction: Tensor, target: Tensor) -> Tensor:
+    """What is minimised, but for the regulariser, ``(S, B, 1) -> (S,)``; for heads ``(S, B, 3)``."""
+    if config.cell == "heads":
+        return heads.loss(prediction, target)
+    if config.bias_weight == 1:  # the same number as below, with other rounding
+        return squared_error(prediction, target)
+    return centred_loss(prediction, target, config.bias_weight)
+
+
+def _ensemble(config: Config) -> Ensemble:
+    if config.cell == "heads":
+        build_heads = partial(heads.Heads, config.input_size, config.exponents, config.interpolation_range)
+        return Ensemble(build_heads, config.seed_range, broadcasts=True)
+    build_layers = partial(build, config.cell, config.input_size, config.hidden_size, config.init)
+    return Ensemble(build_layers, config.seed_range)
+
+
 @torch.no_grad()
 def evaluate(config: Config, data: Data, model: Ensemble) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Metrics of every seed, ``(S,)``, and its gates where there are any."""
+    if config.cell == "heads":
+        metrics = heads.evaluate(model, data.validation, data.extrapolation)
+        return {**metrics, "solved": metrics["extrapolation/error"] < config.threshold()}, {}
     model.eval()  # units that draw noise draw none
     x, y = data.validation
     interpolation = squared_error(model(x, shared=True), y)
@@ -218,18 +275,25 @@ def evaluate(config: Config, data: Data, model: Ensemble) -> tuple[dict[str, Ten
     return metrics, {f"gate/{layer}": gate for layer, gate in gates.items()}
 
 
-def squared_error(prediction: Tensor, target: Tensor) -> Tensor:
-    """Mean squared error of every seed, ``(S, B, 1) -> (S,)``."""
-    return (prediction - target).square().mean(dim=(1, 2))
+AXES: dict[Split, tuple[int, ...]] = {"none": (), "inputs": (INPUTS,), "units": (INPUTS, OUTPUTS)}
 
 
-def _optimizer(config: Config, model: Ensemble) -> torch.optim.Optimizer:
+def _optimizer(config: Config, model: Ensemble) -> torch.optim.Optimizer | MeanSplit:
     recipe = config.recipe
-    if config.optimizer == "adam":
-        betas = (recipe.beta1, recipe.beta2)
-        return torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, betas=betas, fused=True)
-    momentum = 0.9 if config.optimizer == "momentum" else 0.0
-    return torch.optim.SGD(model.parameters(), lr=recipe.learning_rate, momentum=momentum)
+
+    def build(parameters: Iterable[Tensor]) -> torch.optim.Optimizer:
+        if config.optimizer == "adam":
+            betas = (recipe.beta1, recipe.beta2)
+            return torch.optim.Adam(parameters, lr=recipe.learning_rate, betas=betas, fused=True)
+        momentum = 0.9 if config.optimizer == "momentum" else 0.0
+        return torch.optim.SGD(parameters, lr=recipe.learning_rate, momentum=momentum)
+
+    axes = AXES[recipe.mean_split]
+    if not axes:
+        return build(model.parameters())
+    # The first axis is the seed, along which nothing may be mixed; a vector has no units beside its inputs.
+    split = [(parameter, [axis for axis in axes if -axis < parameter.ndim]) for parameter in model.parameters()]
+    return MeanSplit(split, build)
 
 
 def _require_range(name: str, bounds: tuple[float, ...], lowest: float) -> None:
