@@ -27,6 +27,7 @@ from nalu.nmu_family import GatedNAUNMU as GatedNAUNMU
 from nalu.nmu_family import NACMulNMU as NACMulNMU
 from nalu.npu import NPU as NPU
 from nalu.npu import RealNPU as RealNPU
+from nalu.preconditioning import MeanSplit as MeanSplit
 from nalu.recurrent import ArithmeticCell as ArithmeticCell
 from nalu.recurrent import GRUCell as GRUCell
 from nalu.recurrent import LSTMCell as LSTMCell

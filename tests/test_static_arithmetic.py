@@ -351,3 +351,9 @@ def test_heads_train_go_on_exactly_and_report(tmp_path: Path) -> None:
     assert study.header[2::2][:2] == ["plain", "split inputs"]
     assert set(figures(runs)) == {"success", "conditioning"}
     assert not figures(runs[:1])
+    for split in ("none", "inputs"):
+        short = replace(config, cell="nau", op="mul", mean_split=split, steps=20)
+        runs.append(run(TASK, short, tmp_path / f"other-{split}"))
+    _, _, study = tables(runs)
+    assert [row[:2] for row in study.rows] == [["nac", "sub"], ["nau", "mul"]]
+    assert "conditioning" in figures(runs)  # though not every cell has every operation

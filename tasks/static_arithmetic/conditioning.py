@@ -134,12 +134,12 @@ def figure(studies: Studies) -> Figure:
     grid = right.subplots(len(cells), len(ops), squeeze=False, sharex="row", sharey="col")
     for axes_row, cell in zip(grid, cells, strict=True):
         for axes, op in zip(axes_row, ops, strict=True):
-            for arm, run in studies[cell, op].items():
-                curves = learning_curves(run)
-                axes.plot(curves["step"], curves["interpolation/error/median"], color=colours[arm], linewidth=1)
             if (cell, op) not in studies:
                 axes.set_axis_off()
                 continue
+            for arm, run in studies[cell, op].items():
+                curves = learning_curves(run)
+                axes.plot(curves["step"], curves["interpolation/error/median"], color=colours[arm], linewidth=1)
             axes.set_yscale("log")
             axes.set_title(f"{cell} {op}", fontsize="small")
             axes.tick_params(labelsize="x-small")
