@@ -76,7 +76,8 @@ def test_a_stopped_sweep_leaves_resumable_runs_and_no_process(tmp_path: Path, nu
     time.sleep(0.5)
     os.kill(process.pid, number) if number == signal.SIGTERM else os.killpg(process.pid, number)
     output, errors = process.communicate(timeout=60)
-    assert re.search(r"24 of 24 runs to do, 2 at a time; measuring ...\nestimate: about \d", output)
+    runs = len(load_task("static_arithmetic").sweep["quick"])
+    assert re.search(rf"{runs} of {runs} runs to do, 2 at a time; measuring ...\nestimate: about \d", output)
     assert process.returncode == 130
     assert errors.splitlines()[-1].startswith("interrupted;")
     assert "Traceback" not in errors

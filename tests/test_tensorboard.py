@@ -66,8 +66,8 @@ def ask(logs: Path) -> Iterator[Callable[..., Any]]:
             return json.loads(content) if "json" in response.headers["Content-Type"] else content
 
         deadline = time.monotonic() + SECONDS  # it reads the files in the background
-        while get("text/tags").keys() < set(task_names()) or "final" not in str(get("scalars/tags")):
-            assert time.monotonic() < deadline, get("text/tags")
+        while not all("final/" in str(get("scalars/tags").get(name)) for name in task_names()):
+            assert time.monotonic() < deadline, get("scalars/tags").keys()
             time.sleep(0.3)
         yield get
     finally:

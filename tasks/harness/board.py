@@ -83,7 +83,9 @@ class Board:
             if name not in UNCOMPARED
         }
         final = {f"final/{name}": value for name, value in results.items() if not name.startswith(CURVE)}
-        for summary in hparams(options, final):
+        # The first summary would declare the columns of the whole table; without it they are those of all runs.
+        _, *session = hparams(options, final)
+        for summary in session:
             self._writer.file_writer.add_summary(summary)
         for name, value in final.items():
             self._writer.add_scalar(name, value, self._config.steps)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PAGE = "index.html"
+MANY_PANELS = 60
+"""A figure of more is drawn coarser, so that its file stays small enough to be committed."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ def _write(chapters: Sequence[Chapter], problems: Sequence[str], out: Path) -> N
         pictures[chapter.task.name] = []
         for name, figure in chapter.figures.items():
             png = io.BytesIO()
-            figure.savefig(png, format="png", dpi=120)
+            figure.savefig(png, format="png", dpi=120 if len(figure.axes) <= MANY_PANELS else 80)
             (directory / f"{name}.png").write_bytes(png.getvalue())
             pictures[chapter.task.name].append(Picture.of(figure, png.getvalue()))
         for run in chapter.runs:
