@@ -10,6 +10,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing.synchronize import Event
 from pathlib import Path
+from types import FrameType
 
 from tasks.harness.config import Config
 from tasks.harness.directory import is_complete
@@ -90,8 +91,14 @@ def _begin_worker(stop: Event) -> None:
 def _work(job: Job) -> None:
     if _stop is None or _stop.is_set():
         return
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, _interrupt_once)
     try:
         run(load_task(job.task), job.config, job.directory, resume=(job.directory / CONFIG).exists())
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _interrupt_once(number: int, frame: FrameType | None) -> None:
+    """Ctrl-C reaches a worker from the terminal and from the main process; the second must not stop the saving."""
+    signal.signal(number, signal.SIG_IGN)
+    signal.default_int_handler(number, frame)
