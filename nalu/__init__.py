@@ -9,6 +9,8 @@ from nalu import functional as functional
 from nalu import init as init
 from nalu import inspection as inspection
 from nalu.ensemble import Ensemble as Ensemble
+from nalu.gradient import Gradient as Gradient
+from nalu.gradient import compiles as compiles
 from nalu.inalu import INALU as INALU
 from nalu.mcfc import MCFC as MCFC
 from nalu.mcfc import MulMCFC as MulMCFC

@@ -59,11 +59,19 @@ class Data:
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """Inputs ``(R S, B, inputs)`` and targets ``(R S, B, 1)`` of a step."""
+        return self.examples(self.uniform(step))
+
+    def uniform(self, step: int) -> Tensor:
+        """The numbers from [0, 1) of which a step's batch is made, ``(S, inputs, B)``."""
         block, within = divmod(step, BLOCK)
         if block != self._drawn:
             self._block = self._stream.batch(block).to(self._device)
             self._drawn = block
-        x = torch.addcmul(self._low, self._block[:, within], self._width).flatten(0, 1)
+        return self._block[:, within]
+
+    def examples(self, u: Tensor) -> tuple[Tensor, Tensor]:
+        """What :meth:`batch` makes of the step's :meth:`uniform` numbers."""
+        x = torch.addcmul(self._low, u, self._width).flatten(0, 1)
         x = x.mT  # examples adjacent in memory: the products with few inputs are faster so
         return x, self._targets(x)
 

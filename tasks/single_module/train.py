@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import get_args
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from nalu import Ensemble, Restart, clip_weights_, inspection, regularizer
+from nalu import Ensemble, Gradient, Restart, clip_weights_, compiles, inspection, regularizer
 from nalu.units import Operation, UnitName
 from tasks.harness import config as harness
 from tasks.harness.config import require
@@ -118,14 +118,17 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         if restart is not None:
             restart.load_state_dict(state["restart"])
 
-    for step in range(start, config.steps):
-        x, y = data.batch(step)
+    def objective(model: nn.Module, uniform: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        x, y = data.examples(uniform)
         loss = squared_error(model(x), y)
-        objective = loss
-        if (weight := recipe.penalty_at(step / config.steps)) > 0:
-            objective = loss + weight * regularizer(model) * (loss.detach() < recipe.penalty_below)
-        optimizer.zero_grad()
-        objective.sum().backward()  # the sum over members: no member's gradient depends on its companions
+        if recipe.penalty is None:
+            return loss, loss
+        return loss + weight * regularizer(model) * (loss.detach() < recipe.penalty_below), loss
+
+    gradient = Gradient(model, objective, compiled=compiles(config.steps))
+    for step in range(start, config.steps):
+        weight = torch.tensor(recipe.penalty_at(step / config.steps), device=device)
+        loss = gradient(data.uniform(step), weight)
         if recipe.clip_gradient is not None:
             torch.nn.utils.clip_grad_value_(model.parameters(), recipe.clip_gradient)
         optimizer.step()
@@ -133,7 +136,7 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         if restart is not None:
             restart(loss)
         if config.due(step + 1):
-            yield snapshot(step + 1, loss.detach())
+            yield snapshot(step + 1, loss)
 
 
 @torch.no_grad()

@@ -105,7 +105,15 @@ class Data:
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """Inputs ``(S, B, inputs)`` and targets ``(S, B, 1)`` of a step."""
-        x = spread(self._stream.batch(step).to(self._device), self._range)
+        return self.examples(self.uniform(step))
+
+    def uniform(self, step: int) -> Tensor:
+        """The numbers from [0, 1) of which a step's batch is made, ``(S, B, inputs)``."""
+        return self._stream.batch(step).to(self._device)
+
+    def examples(self, u: Tensor) -> tuple[Tensor, Tensor]:
+        """What :meth:`batch` makes of the step's :meth:`uniform` numbers."""
+        x = spread(u, self._range)
         return x, self._targets(x, self._masks)
 
     def _targets(self, x: Tensor, masks: Tensor) -> Tensor:

@@ -9,9 +9,9 @@ from functools import cached_property, partial
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from nalu import Ensemble, clip_weights_, inspection, sparsity_penalty
+from nalu import Ensemble, Gradient, clip_weights_, compiles, inspection, sparsity_penalty
 from nalu.init import Init
 from nalu.preconditioning import INPUTS, OUTPUTS, MeanSplit
 from tasks.harness import config as harness
@@ -219,19 +219,19 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
 
+    def objective(model: nn.Module, uniform: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        x, y = data.examples(uniform)
+        loss = training_loss(config, model(x), y)
+        return (loss + weight * sparsity_penalty(model) if config.recipe.penalty > 0 else loss), loss
+
+    gradient = Gradient(model, objective, compiled=compiles(config.steps))
     for step in range(start, config.steps):
-        x, y = data.batch(step)
-        prediction = model(x)
-        objective = loss = training_loss(config, prediction, y)
-        if (weight := config.penalty_at(step)) > 0:
-            objective = loss + weight * sparsity_penalty(model)
-        optimizer.zero_grad()
-        objective.sum().backward()  # the sum over seeds: no seed's gradient depends on its companions
+        loss = gradient(data.uniform(step), torch.tensor(config.penalty_at(step), device=device))
         optimizer.param_groups[0]["lr"] = config.learning_rate_at(step)
         optimizer.step()
         clip_weights_(model)
         if config.due(step + 1):
-            yield snapshot(step + 1, loss.detach())
+            yield snapshot(step + 1, loss)
 
 
 def training_loss(config: Config, prediction: Tensor, target: Tensor) -> Tensor:

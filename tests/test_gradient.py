@@ -1,0 +1,121 @@
+"""The gradient of an ensemble: equal to autograd's, compiled or not."""
+
+import os
+import shutil
+import warnings
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from nalu import Ensemble, Gradient, clip_weights_, compiles, regularizer
+from nalu.gradient import PAYS_FROM, SWITCH
+from nalu.units import UNITS, UnitName
+
+needs_compiler = pytest.mark.skipif(shutil.which(os.environ.get("CXX", "g++")) is None, reason="no C++ compiler")
+SEEDS = range(4)
+
+
+def objective(model: nn.Module, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    loss = (model(x) - x.prod(dim=-1, keepdim=True)).square().mean(dim=(1, 2))
+    return loss + weight * regularizer(model), loss
+
+
+def ensemble(unit: UnitName) -> Ensemble:
+    return Ensemble(lambda: UNITS[unit].build(2, 1), SEEDS)
+
+
+def inputs() -> tuple[Tensor, Tensor]:
+    x = 1 + torch.rand(len(SEEDS), 16, 2, generator=torch.Generator().manual_seed(1))
+    return x, torch.tensor(0.1)
+
+
+def gradients(model: nn.Module) -> list[Tensor]:
+    found = [parameter.grad for parameter in model.parameters()]
+    assert all(gradient is not None for gradient in found)
+    return [gradient.clone() for gradient in found if gradient is not None]
+
+
+def test_closed_form():
+    """Of the squared error of y = w x with x = 2, y = 0: d/dw w^2 x^2 = 8 w."""
+    model = Ensemble(lambda: nn.Linear(1, 1, bias=False), SEEDS)
+    x = torch.full((len(SEEDS), 1, 1), 2.0)
+    w = model.template.weight.detach().flatten()
+
+    def square(model: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
+        loss = model(x).square().mean(dim=(1, 2))
+        return loss, loss
+
+    loss = Gradient(model, square)(x)
+    torch.testing.assert_close(loss, 4 * w**2)
+    torch.testing.assert_close(gradients(model)[0].flatten(), 8 * w)
+
+
+def test_gradients_do_not_add_up():
+    model = ensemble("nac")
+    gradient = Gradient(model, objective)
+    gradient(*inputs())
+    first = gradients(model)
+    gradient(*inputs())
+    torch.testing.assert_close(gradients(model), first, rtol=0, atol=0)
+
+
+@needs_compiler
+@pytest.mark.parametrize("unit", ["nalu", "inalu", "snmu", "realnpu"])
+def test_compiled_is_equal_but_for_rounding(unit: UnitName):
+    """With regularisers, and with noise that goes on from step to step."""
+    plain, fast = ensemble(unit), ensemble(unit)
+    compute = Gradient(plain, objective), Gradient(fast, objective, compiled=True)
+    for _ in range(3):
+        losses = [gradient(*inputs()) for gradient in compute]
+        torch.testing.assert_close(losses[1], losses[0], rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(gradients(fast), gradients(plain), rtol=1e-4, atol=1e-5)
+        for model in (plain, fast):
+            clip_weights_(model)
+
+
+@needs_compiler
+def test_the_weight_is_no_constant():
+    model = ensemble("nau")
+    gradient = Gradient(model, objective, compiled=True)
+    x, _ = inputs()
+    gradient(x, torch.tensor(0.0))
+    without = gradients(model)
+    gradient(x, torch.tensor(1.0))
+    assert not torch.equal(gradients(model)[0], without[0])
+
+
+@needs_compiler
+def test_many_in_one_process():
+    """More than torch keeps compiled versions of one function."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for size in range(1, 11):
+            model = Ensemble(lambda: nn.Linear(1, 1), range(size))
+            Gradient(model, lambda model, x: (model(x).sum(dim=(1, 2)),) * 2, compiled=True)(torch.ones(size, 1, 1))
+
+
+def test_without_a_working_compiler_it_is_not_compiled(monkeypatch: pytest.MonkeyPatch):
+    def fails(*args: object, **options: object) -> None:
+        raise RuntimeError("no compiler\nfound")
+
+    model = ensemble("nac")
+    gradient = Gradient(model, objective, compiled=True)
+    monkeypatch.setattr(gradient, "_compiled", fails)
+    with pytest.warns(UserWarning, match="training is not compiled: no compiler$"):
+        loss = gradient(*inputs())
+    same = ensemble("nac")
+    torch.testing.assert_close(loss, Gradient(same, objective)(*inputs()))
+    torch.testing.assert_close(gradients(model), gradients(same))
+
+
+def test_when_it_compiles(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv(SWITCH, raising=False)
+    monkeypatch.setattr(shutil, "which", lambda name: "/bin/" + name)
+    assert compiles(PAYS_FROM)
+    assert not compiles(PAYS_FROM - 1)
+    monkeypatch.setenv(SWITCH, "0")
+    assert not compiles(PAYS_FROM)
+    monkeypatch.delenv(SWITCH)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    assert not compiles(PAYS_FROM)
