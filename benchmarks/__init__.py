@@ -1,1 +1,1 @@
-"""Speed, as scripts that print ratios."""
+"""Speed of every task, beside the obvious loop, the floor and rivals: ``python -m benchmarks``."""

@@ -1,93 +1,98 @@
-"""Speed of the grid world: environment steps a second, of our training and of the environment alone.
+"""The grid world: time for a step of the environment in training. Steps of episodes that have ended do not count.
 
-``python -m benchmarks.gridworld_time``. Steps of episodes that have ended are not counted. Medians. Where it is
-installed (``pip install -e '.[rivals]'``), stable-baselines3 trains on the same environment in the same run.
+Where it is installed (``pip install -e '.[rivals]'``), stable-baselines3 trains on the same environment. The floor,
+with symbolic observations: random numbers, and the LSTM's products and activations on every step, once to play and once
+to learn, forward and backward.
 """
 
 from __future__ import annotations
 
-import statistics
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from importlib import import_module
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
-from unittest.mock import patch
 
 import numpy as np
 import torch
-import tyro
-from rich.console import Console
 
-from benchmarks.mnist_counting import interleaved
+from benchmarks.command import main
+from benchmarks.contender import FLOOR, OURS, Contender, Target, repeated, training
+from benchmarks.products import Products
 from tasks.gridworld_time.env import GridWorldTimeVector
 from tasks.gridworld_time.pictures import Observation
-from tasks.gridworld_time.train import Config, train
-from tasks.harness.contract import Table
-from tasks.harness.render import show
+from tasks.gridworld_time.train import Config
+from tasks.harness.contract import Snapshot
+from tasks.harness.streams import UniformStream
+
+UNIT = "environment step"
+WORLDS = 128
+OBSERVATIONS: tuple[Observation, ...] = ("symbolic", "pixels")
+RECURRENT_PPO, A2C = "RecurrentPPO", "A2C"
+"""Of sb3-contrib, with our LSTM; of stable-baselines3, without memory."""
+DUMMY = ", DummyVecEnv"
+"""On single environments in turn, as one gets it without further ado."""
+TARGETS = (
+    Target(8, RECURRENT_PPO),
+    Target(2, A2C),
+    Target(8, RECURRENT_PPO + DUMMY),
+    Target(2, A2C + DUMMY),
+)
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How to measure."""
-
-    repetitions: int = 5
-    """Measurements of each speed; the median counts."""
-    steps: int = 20
-    """Updates, or steps of 128 environments, in a measurement."""
-    threads: int = 1
-    """Threads of torch."""
-
-
-def training(observation: Observation, seeds: int, steps: int) -> Iterator[float]:
-    """Environment steps a second, over all seeds, of the training loop from the start, without its evaluations."""
-    config = Config(observation=observation, seeds=seeds, steps=10**9, eval_every=steps, device="cpu")
-    with patch.object(import_module("tasks.gridworld_time.train"), "evaluate", lambda *_: {}):
-        snapshots = train(config)
-        before = next(snapshots).metrics["environment/steps"].sum().item()
-        while True:
-            started = time.perf_counter()
-            after = next(snapshots).metrics["environment/steps"].sum().item()
-            yield (after - before) / (time.perf_counter() - started)
-            before = after
+def contenders(seeds: Sequence[int]) -> Iterator[Contender]:
+    """All that are measured."""
+    for kind in OBSERVATIONS:
+        yield Contender(kind, "environment alone", WORLDS, repeated(environment(kind), WORLDS), UNIT)
+        for count in seeds:
+            config = Config(observation=kind, seeds=count, episodes=WORLDS)
+            targets = TARGETS if kind == "symbolic" else TARGETS[:2]
+            yield Contender(kind, OURS, count, training(config, environment_steps), UNIT, targets)
+            if kind == "symbolic":
+                yield Contender(kind, FLOOR, count, repeated(floor(config), WORLDS * count), UNIT)
+        if find_spec("sb3_contrib"):
+            yield from rivals(kind)
 
 
-def environment(observation: Observation, steps: int) -> Iterator[float]:
-    """Steps a second of 128 environments with random actions."""
-    env = GridWorldTimeVector(128, observation)
+def environment_steps(snapshot: Snapshot) -> float:
+    """Of all seeds, since the start of training."""
+    return float(snapshot.metrics["environment/steps"].sum())
+
+
+def environment(kind: Observation) -> Callable[[], object]:
+    """A step of all worlds with random actions."""
+    env = GridWorldTimeVector(WORLDS, kind)
     env.reset(seed=0)
-    actions = np.random.default_rng(0).integers(5, size=(steps, 128))
-    while True:
-        started = time.perf_counter()
-        for action in actions:
-            env.step(action)
-        yield actions.size / (time.perf_counter() - started)
+    random = np.random.default_rng(0)
+    return lambda: env.step(random.integers(5, size=WORLDS))
 
 
-def main(settings: Settings) -> None:
-    """Measure and print the table."""
-    torch.set_num_threads(settings.threads)
-    kinds: tuple[Observation, ...] = ("symbolic", "pixels")
-    measurements = {
-        f"{name}, {kind}": measure
-        for kind in kinds
-        for name, measure in (
-            ("environment alone", environment(kind, 10 * settings.steps)),
-            ("training, 1 seed", training(kind, 1, settings.steps)),
-            ("training, 5 seeds", training(kind, 5, settings.steps)),
-        )
-    }
-    if find_spec("sb3_contrib"):
-        from benchmarks.stable_baselines import a2c, recurrent_ppo
+def rivals(kind: Observation) -> Iterator[Contender]:
+    """Stable-baselines3 on our vector environment, and, with symbolic observations, on single environments."""
+    from benchmarks.stable_baselines import a2c, adapted, one_by_one, recurrent_ppo
 
-        for kind in kinds:
-            measurements[f"RecurrentPPO of sb3-contrib, {kind}"] = recurrent_ppo(kind)
-            measurements[f"A2C of stable-baselines3, no memory, {kind}"] = a2c(kind)
-    speeds = interleaved(measurements, settings.repetitions)
-    rows = [[name, f"{statistics.median(s):.0f}", f"{min(s):.0f} … {max(s):.0f}"] for name, s in speeds.items()]
-    title = f"Grid world, 128 environments, LSTM-64, {settings.threads} thread(s), torch {torch.__version__}"
-    show(Table(title, ["what", "environment steps a second", "min … max"], rows), Console())
+    for suffix, worlds in (("", adapted), (DUMMY, one_by_one))[: 2 if kind == "symbolic" else 1]:
+        yield Contender(kind, RECURRENT_PPO + suffix, 1, recurrent_ppo(worlds(kind, WORLDS)), UNIT)
+        yield Contender(kind, A2C + suffix, 1, a2c(worlds(kind, WORLDS)), UNIT)
+
+
+def floor(config: Config) -> Callable[[], None]:
+    """The indispensable work alone, of one step of all episodes."""
+    hidden = config.hidden_size
+    stream = UniformStream(config.seed_range, (WORLDS,))
+    gates = Products(config.seeds, WORLDS, 1 + 2 * hidden, 4 * hidden)  # of [features, T, h]
+    steps = itertools.count()
+
+    def activate(y: torch.Tensor) -> None:
+        torch.sigmoid(y[:, hidden:])
+        torch.tanh(y[:, :hidden])
+        torch.tanh(y[:, :hidden])  # of the new c
+
+    def step() -> None:
+        stream.batch(next(steps))
+        activate(gates.forward())
+        activate(gates())
+
+    return step
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Settings, description=__doc__))
+    main("gridworld_time")

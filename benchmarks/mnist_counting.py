@@ -1,114 +1,69 @@
-"""Speed of MNIST counting: our training step beside that of the convnet alone.
+"""MNIST counting: time for an image of a training series.
 
-``python -m benchmarks.mnist_counting`` compares the training step of the task (draw series, convnet, recurrent NAC,
-backward, clipping, Adam) with that of the convnet alone on the same number of images, and convnets of several seeds
-one after the other with the same as one grouped convolution. Times are medians; read the ratios.
+The floor is the convnet alone, forward and backward on the same number of images, without optimiser.
 """
 
 from __future__ import annotations
 
-import statistics
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from importlib import import_module
-from unittest.mock import patch
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
-import tyro
-from rich.console import Console
-from torch import Tensor, nn
+import torch.nn.functional as F
 
-from nalu import Ensemble
-from tasks.harness.contract import Table
-from tasks.harness.render import show
+from benchmarks.command import main
+from benchmarks.contender import FLOOR, OBVIOUS, OURS, Contender, Target, per_step, repeated, training
+from benchmarks.plain import adam_step
 from tasks.mnist_counting.model import Encoder, Networks
-from tasks.mnist_counting.train import Config, train
+from tasks.mnist_counting.train import Config, build
+
+CLASSES, PIXELS = 10, (28, 28)
+THROUGHPUT = 0.85
+"""Of the floor's that training should reach."""
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How to measure."""
-
-    seeds: int = 5
-    """Networks trained side by side."""
-    repetitions: int = 7
-    """Measurements of each time; the median counts."""
-    steps: int = 20
-    """Steps in a measurement."""
-    threads: int = 1
-    """Threads of torch."""
-
-
-def ours(seeds: int, steps: int) -> Iterator[float]:
-    """Seconds per step of one seed of the task's own training loop, without its evaluations."""
-    config = Config(dataset="sample", seeds=seeds, steps=10**9, eval_every=steps, device="cpu")
-    module = import_module("tasks.mnist_counting.train")  # the package has a function of that name
-    with patch.object(module, "evaluate", lambda *_: {}):
-        snapshots = train(config)
-        next(snapshots)
-        while True:
-            started = time.perf_counter()
-            next(snapshots)
-            yield (time.perf_counter() - started) / steps / seeds
+def contenders(seeds: Sequence[int]) -> Iterator[Contender]:
+    """All that are measured."""
+    setting, unit = "counting, nac", "image"
+    config = Config(dataset="sample", eval_size=1).resolved()
+    series = (config.batch_size or 1, config.problem.length)
+    images = series[0] * series[1]
+    yield Contender(setting, OBVIOUS, 1, repeated(obvious(config, series), images), unit)
+    for count in seeds:
+        own = Config(dataset="sample", eval_size=1, seeds=count)
+        ours = training(own, per_step(count * images))
+        targets = (Target(THROUGHPUT, FLOOR),)
+        yield Contender(setting, OURS, count, ours, unit, targets)
+        yield Contender(setting, FLOOR, count, repeated(floor(count, images), count * images), unit)
 
 
-def convnet(seeds: int, steps: int, *, grouped: bool, images: int) -> Iterator[float]:
-    """Seconds per step of one seed of the convnets alone: forward, backward, Adam, on noise."""
-    pixels = torch.randint(0, 256, (seeds, images, 28, 28), dtype=torch.uint8)
-    model: nn.Module
-    encode: Callable[[Tensor], Tensor]
-    if grouped:
-        model = Ensemble(lambda: Encoder(10, softmax=True), range(seeds))
-        encode = model
-    else:
-        model = Networks(lambda: Encoder(10, softmax=True), nn.Identity, range(seeds))
-        encode = model.encode
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
+def obvious(config: Config, series: tuple[int, int]) -> Callable[[], None]:
+    """One network on random series of the same number of images, clipping, Adam."""
+    networks: Networks = build(config)
+    encoder, recurrent = Encoder(CLASSES, softmax=True), networks.recurrent.member(0)
+    digits = torch.randint(0, 256, (1000, *PIXELS), dtype=torch.uint8)
+    labels = torch.randint(0, CLASSES, (1000,))
+
+    def loss() -> torch.Tensor:
+        chosen = torch.randint(0, len(digits), series)
+        counts = F.one_hot(labels[chosen], CLASSES).sum(dim=1).float()
+        read = encoder(digits[chosen].flatten(0, 1)).unflatten(0, series)
+        return F.mse_loss(recurrent(read)[:, -1], counts)
+
+    return adam_step(torch.nn.ModuleList([encoder, recurrent]), loss, clip=config.clip)
+
+
+def floor(seeds: int, images: int) -> Callable[[], None]:
+    """One convnet a seed, in turn."""
+    encoders = [Encoder(CLASSES, softmax=True).to(memory_format=torch.channels_last) for _ in range(seeds)]
+    pixels = torch.randint(0, 256, (images, *PIXELS), dtype=torch.uint8)
 
     def step() -> None:
-        loss = encode(pixels).square().sum()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        for encoder in encoders:
+            encoder.zero_grad()
+            encoder(pixels).square().sum().backward()
 
-    while True:
-        started = time.perf_counter()
-        for _ in range(steps):
-            step()
-        yield (time.perf_counter() - started) / steps / seeds
-
-
-def main(settings: Settings) -> None:
-    """Measure and print the table."""
-    torch.set_num_threads(settings.threads)
-    config = Config(dataset="sample").resolved()
-    images = (config.batch_size or 1) * config.problem.length
-    seeds, steps = settings.seeds, settings.steps
-    measurements = {
-        "convnet alone, 1 seed": convnet(1, steps, grouped=False, images=images),
-        "training step, 1 seed": ours(1, steps),
-        f"convnets alone, {seeds} seeds in turn": convnet(seeds, steps, grouped=False, images=images),
-        f"convnets alone, {seeds} seeds as one grouped": convnet(seeds, steps, grouped=True, images=images),
-        f"training step, {seeds} seeds": ours(seeds, steps),
-    }
-    times = interleaved(measurements, settings.repetitions)
-    alone = statistics.median(times["convnet alone, 1 seed"])
-    rows = []
-    for name, values in times.items():
-        median = statistics.median(values)
-        spread = f"{min(values) * 1e3:.1f} … {max(values) * 1e3:.1f}"
-        rows.append([name, f"{median * 1e3:.1f}", spread, f"{images / median:.0f}", f"{100 * alone / median:.0f} %"])
-    header = ["one step of one seed", "ms (median)", "min … max", "images a second", "throughput of the convnet alone"]
-    title = f"MNIST counting, NAC, {images} images a step, {settings.threads} thread(s), torch {torch.__version__}"
-    show(Table(title, header, rows), Console())
-
-
-def interleaved(measurements: dict[str, Iterator[float]], repetitions: int) -> dict[str, list[float]]:
-    """All in turn, so that a drift of the machine meets all of them; the first round is a warm-up."""
-    rounds = [{name: next(times) for name, times in measurements.items()} for _ in range(repetitions + 1)]
-    return {name: [times[name] for times in rounds[1:]] for name in measurements}
+    return step
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Settings, description=__doc__))
+    main("mnist_counting")

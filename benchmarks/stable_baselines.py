@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
 from typing import Any
 
+import gymnasium
 import numpy as np
-from gymnasium import Env
 from sb3_contrib import RecurrentPPO
 from stable_baselines3 import A2C
-from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
-from tasks.gridworld_time.env import GridWorldTimeVector
+from benchmarks.contender import Slice, repeated
+from tasks.gridworld_time.env import ID, GridWorldTimeVector
 from tasks.gridworld_time.pictures import Observation
 
-ENVIRONMENTS = 128
 ROLLOUT = 24
 """Steps of every environment between two updates: the length of our longest episodes."""
 
@@ -24,9 +22,9 @@ ROLLOUT = 24
 class Worlds(VecEnv):
     """Our vector environment with the interface of stable-baselines3, which restarts episodes within a step."""
 
-    def __init__(self, observation: Observation) -> None:
-        self.worlds = GridWorldTimeVector(ENVIRONMENTS, observation)
-        super().__init__(ENVIRONMENTS, self.worlds.single_observation_space, self.worlds.single_action_space)
+    def __init__(self, observation: Observation, worlds: int) -> None:
+        self.worlds = GridWorldTimeVector(worlds, observation)
+        super().__init__(worlds, self.worlds.single_observation_space, self.worlds.single_action_space)
 
     def reset(self) -> dict[str, np.ndarray]:
         return self.worlds.reset(seed=0)[0]
@@ -36,7 +34,7 @@ class Worlds(VecEnv):
 
     def step_wait(self) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray, list[dict[str, Any]]]:
         seen, rewards, over, _, _ = self.worlds.step(self.actions)
-        infos: list[dict[str, Any]] = [{} for _ in range(ENVIRONMENTS)]
+        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         ended = np.flatnonzero(over)
         if len(ended):
             for world in ended:
@@ -49,7 +47,7 @@ class Worlds(VecEnv):
         self.worlds.close()
 
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
-        return [getattr(self.worlds, attr_name)] * ENVIRONMENTS
+        return [getattr(self.worlds, attr_name)] * self.num_envs
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
         raise NotImplementedError
@@ -57,18 +55,28 @@ class Worlds(VecEnv):
     def env_method(self, method_name: str, *args: Any, indices: Any = None, **options: Any) -> list[Any]:
         raise NotImplementedError
 
-    def env_is_wrapped(self, wrapper_class: type[Env], indices: Any = None) -> list[bool]:
-        return [False] * ENVIRONMENTS
+    def env_is_wrapped(self, wrapper_class: type[gymnasium.Env], indices: Any = None) -> list[bool]:
+        return [False] * self.num_envs
 
 
-def recurrent_ppo(observation: Observation) -> Iterator[float]:
-    """Environment steps a second of sb3-contrib's RecurrentPPO: LSTM-64, one epoch, one update a rollout."""
-    return _speeds(
+def adapted(observation: Observation, worlds: int) -> VecEnv:
+    """Our vector environment."""
+    return Worlds(observation, worlds)
+
+
+def one_by_one(observation: Observation, worlds: int) -> VecEnv:
+    """Environments of gymnasium.make, stepped in turn, as stable-baselines3 does it by default."""
+    return DummyVecEnv([lambda: gymnasium.make(ID, observation=observation)] * worlds)
+
+
+def recurrent_ppo(worlds: VecEnv) -> Slice:
+    """The training of sb3-contrib's RecurrentPPO: LSTM-64, one epoch, one update a rollout."""
+    return _training(
         RecurrentPPO(
             "MultiInputLstmPolicy",
-            Worlds(observation),
+            worlds,
             n_steps=ROLLOUT,
-            batch_size=ROLLOUT * ENVIRONMENTS,
+            batch_size=ROLLOUT * worlds.num_envs,
             n_epochs=1,
             policy_kwargs={"lstm_hidden_size": 64, "net_arch": [], "enable_critic_lstm": False, "shared_lstm": True},
             device="cpu",
@@ -76,14 +84,11 @@ def recurrent_ppo(observation: Observation) -> Iterator[float]:
     )
 
 
-def a2c(observation: Observation) -> Iterator[float]:
-    """Environment steps a second of stable-baselines3's A2C, which has no memory: a hidden layer of 64."""
-    worlds = Worlds(observation)
-    return _speeds(A2C("MultiInputPolicy", worlds, n_steps=ROLLOUT, policy_kwargs={"net_arch": [64]}, device="cpu"))
+def a2c(worlds: VecEnv) -> Slice:
+    """The training of stable-baselines3's A2C, which has no memory: a hidden layer of 64."""
+    return _training(A2C("MultiInputPolicy", worlds, n_steps=ROLLOUT, policy_kwargs={"net_arch": [64]}, device="cpu"))
 
 
-def _speeds(model: BaseAlgorithm, rollouts: int = 5) -> Iterator[float]:
-    while True:
-        started = time.perf_counter()
-        model.learn(rollouts * ROLLOUT * ENVIRONMENTS)
-        yield rollouts * ROLLOUT * ENVIRONMENTS / (time.perf_counter() - started)
+def _training(model: OnPolicyAlgorithm) -> Slice:
+    steps = ROLLOUT * model.n_envs
+    return repeated(lambda: model.learn(steps, reset_num_timesteps=False), steps)

@@ -1,0 +1,133 @@
+"""Measurements of a task's contenders, in turn, and what is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+
+import numpy as np
+import torch
+
+from benchmarks.contender import FLOOR, OBVIOUS, Contender, Target
+from tasks.harness.registry import task_names
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """The times of one contender."""
+
+    task: str
+    setting: str
+    name: str
+    models: int
+    threads: int
+    unit: str
+    targets: tuple[Target, ...]
+    microseconds: tuple[float, ...]
+    """For one unit of work, one entry a repetition."""
+
+    @property
+    def median(self) -> float:
+        """Microseconds for one unit of work."""
+        return float(np.median(self.microseconds))
+
+    @property
+    def noise(self) -> float:
+        """The interquartile range of the repetitions, in parts of their median."""
+        low, high = np.quantile(self.microseconds, (0.25, 0.75))
+        return float(high - low) / self.median
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A target and what was measured."""
+
+    target: Target
+    measured: float
+    """How many times as fast as the other."""
+
+    @property
+    def met(self) -> bool:
+        """Whether the target is reached."""
+        return self.measured >= self.target.least
+
+
+def tasks() -> tuple[str, ...]:
+    """The tasks that have a benchmark: ``benchmarks/<task>.py``."""
+    return tuple(name for name in task_names() if find_spec(f"benchmarks.{name}"))
+
+
+def measure(task: str, seeds: Sequence[int], seconds: float, repetitions: int) -> list[Measurement]:
+    """Measure all contenders of a task in turn, so that a drift of the machine meets all of them.
+
+    A round before the measured ones warms up, and compiles. All rounds together take about ``seconds``, but every
+    contender does at least one step in each.
+    """
+    contenders: list[Contender] = list(import_module(f"benchmarks.{task}").contenders(seeds))
+    part = seconds / len(contenders) / (repetitions + 1)
+    rounds = [[contender.work(part) for contender in contenders] for _ in range(repetitions + 1)][1:]
+    return [
+        Measurement(
+            task,
+            contender.setting,
+            contender.name,
+            contender.models,
+            torch.get_num_threads(),
+            contender.unit,
+            contender.targets,
+            tuple(1e6 * elapsed / units for elapsed, units in of_contender),
+        )
+        for contender, of_contender in zip(contenders, zip(*rounds, strict=True), strict=True)
+    ]
+
+
+def faster_than(measurement: Measurement, name: str, among: Sequence[Measurement]) -> float | None:
+    """How many times as fast as the contender of that name, with as many models, or else as the only one."""
+    others = [
+        other
+        for other in among
+        if (other.task, other.setting, other.threads, other.name)
+        == (measurement.task, measurement.setting, measurement.threads, name)
+    ]
+    same = [other for other in others if other.models == measurement.models]
+    chosen = same or (others if name != FLOOR else [])  # the floor of another number of models says nothing
+    return chosen[0].median / measurement.median if len(chosen) == 1 else None
+
+
+def verdicts(measurement: Measurement, among: Sequence[Measurement]) -> list[Verdict]:
+    """Of the targets whose other contender was measured."""
+    return [
+        Verdict(target, times)
+        for target in measurement.targets
+        if target.threads == measurement.threads
+        and (times := faster_than(measurement, target.against, among)) is not None
+    ]
+
+
+def as_json(measurement: Measurement, among: Sequence[Measurement]) -> dict[str, object]:
+    """The measurement with its comparisons, as JSON values."""
+    floor = faster_than(measurement, FLOOR, among)
+    return {
+        "task": measurement.task,
+        "setting": measurement.setting,
+        "contender": measurement.name,
+        "models": measurement.models,
+        "threads": measurement.threads,
+        "unit": measurement.unit,
+        "microseconds": measurement.median,
+        "repetitions": list(measurement.microseconds),
+        "noise": measurement.noise,
+        "times_faster_than_obvious": faster_than(measurement, OBVIOUS, among),
+        "times_the_floor": None if floor is None else 1 / floor,
+        "targets": [
+            {
+                "against": verdict.target.against,
+                "at_least": verdict.target.least,
+                "measured": verdict.measured,
+                "met": verdict.met,
+            }
+            for verdict in verdicts(measurement, among)
+        ],
+    }

@@ -1,0 +1,150 @@
+"""Where the time of our training goes: ``python -m benchmarks.profile static_arithmetic --seeds 100``.
+
+One row for each setting, in microseconds for its unit of work: the whole without profiler, and its division by torch's.
+Profiling adds to short operations, so that the parts are scaled to the whole. What is inside of compiled loops cannot
+be told apart: logarithms, exponentials and everything else that is elementwise.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib import import_module
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import tyro
+from torch.profiler import ProfilerActivity, profile, record_function
+
+from benchmarks.contender import OURS, Contender
+from benchmarks.machine import limit_threads
+from benchmarks.measurement import tasks
+from tasks.harness.cli import guarded, parse
+from tasks.harness.contract import Table
+from tasks.harness.errors import UserError
+from tasks.harness.recorder import Recorder
+from tasks.harness.registry import load_task
+from tasks.harness.render import show
+from tasks.harness.streams import UniformStream
+
+RANDOM, DISPATCH, OTHER = "random numbers", "dispatch", "other arithmetic"
+PARTS = {
+    RANDOM: f"^{RANDOM}$",
+    "products": r"^aten::(bmm|mm|addmm|baddbmm|convolution\w*|_convolution|mkldnn_\w+|linear|dot|\w*conv2d\w*)$",
+    "log, exp, tanh": r"^aten::(log|exp|tanh|sigmoid|log_sigmoid|sqrt)(_?|_forward|_backward)$",
+    "compiled loops": r"^## Call Compiled",
+    "optimiser": r"^Optimizer\.",
+    OTHER: r"^aten::(?!(view|transpose|as_strided|empty|expand|reshape|matmul|detach|t$|to$|unbind|select|slice|"
+    r"squeeze|unsqueeze|permute|resolve|lift|_local_scalar|item|result_type|flatten|unflatten|split|chunk|narrow))",
+    DISPATCH: "",
+}
+"""Which operations, by their names in the profile; the first that fits."""
+INCLUSIVE = (RANDOM, "optimiser")
+"""Parts to which all belongs that happens within them."""
+TICKS = 3
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to profile."""
+
+    task: tyro.conf.Positional[str]
+    """The task."""
+    seeds: int = 100
+    """Seeds that are trained at once."""
+    seconds: float = 0.5
+    """Of training under the profiler, and before without it."""
+
+
+def run(options: Options) -> None:
+    """Profile and print the table."""
+    if options.task not in tasks():
+        raise UserError(f"the task must be one of {', '.join(tasks())}, got {options.task!r}")
+    if options.seeds < 1 or not 0 <= options.seconds < float("inf"):
+        raise UserError("--seeds must be above 0 and --seconds not negative")
+    limit_threads(1)
+    rows = []
+    for contender in import_module(f"benchmarks.{options.task}").contenders((options.seeds,)):
+        if contender.name == OURS and contender.models >= options.seeds:
+            whole, parts = divided(contender, options.seconds)
+            cells = [f"{whole:.3g}", *(f"{value:.3g} ({100 * value / whole:.0f} %)" for value in parts.values())]
+            rows.append([contender.setting, str(contender.models), contender.unit, *cells])
+    times = ", ".join(f"{name} {value:.3g} ms" for name, value in tick(options.task).items())
+    note = f"Not in the table, of each evaluated step, in the quick profile's first setting: {times}."
+    show(Table(f"{options.task}, microseconds, 1 thread", ["what", "models", "per", "whole", *PARTS], rows, [note]))
+
+
+def divided(contender: Contender, seconds: float) -> tuple[float, dict[str, float]]:
+    """Microseconds for a unit of work, and those of its parts."""
+    contender.work(seconds)  # warms up, and compiles
+    elapsed, units = contender.work(seconds)
+    with _ranges(), profile(activities=[ProfilerActivity.CPU]) as profiled:
+        slower, _ = contender.work(seconds)
+    parts = dict.fromkeys(PARTS, 0.0)
+    for event in profiled.events():
+        parts[part_of(event)] += event.self_cpu_time_total
+    parts[DISPATCH] += max(1e6 * slower - sum(parts.values()), 0.0)  # Python between the operations
+    whole, total = 1e6 * elapsed / units, sum(parts.values())
+    return whole, {name: whole * value / total for name, value in parts.items()}
+
+
+def part_of(event: Any) -> str:
+    """Of an event of the profile: that of an inclusive ancestor, else its own."""
+    ancestor = event
+    while ancestor is not None:
+        for name in INCLUSIVE:
+            if re.search(PARTS[name], ancestor.name):
+                return name
+        ancestor = ancestor.cpu_parent
+    return next(name for name, pattern in PARTS.items() if re.search(pattern, event.name))
+
+
+def tick(name: str) -> dict[str, float]:
+    """Milliseconds of an evaluation and of recording it, medians, in the first setting of the quick profile."""
+    task = load_task(name)
+    config = replace(task.sweep["quick"][0], eval_every=1, device="cpu")
+    module = import_module(type(config).__module__)
+    times: dict[str, list[float]] = {"evaluation": [], "recording": []}
+    evaluate = getattr(module, "evaluate", None)  # one task evaluates in its loop, where it is not told apart
+    timed = evaluate and _timed(evaluate, times["evaluation"])
+    with tempfile.TemporaryDirectory() as directory, Recorder(Path(directory), task, config) as recorder:
+        write = _timed(recorder.write, times["recording"])
+        with patch.object(module, "evaluate", timed, create=True):
+            for snapshot in islice(task.train(config), TICKS):
+                write(snapshot)
+    return {part: float(np.median(values)) for part, values in times.items() if values}
+
+
+def _timed(function: Callable[..., Any], milliseconds: list[float]) -> Callable[..., Any]:
+    def call(*arguments: Any) -> Any:
+        started = time.perf_counter()
+        result = function(*arguments)
+        milliseconds.append(1e3 * (time.perf_counter() - started))
+        return result
+
+    return call
+
+
+@contextmanager
+def _ranges() -> Iterator[None]:
+    """Name in the profile what numpy does."""
+    batch = UniformStream.batch
+
+    def named(self: UniformStream, step: int) -> Any:
+        with record_function(RANDOM):
+            return batch(self, step)
+
+    with patch.object(UniformStream, "batch", named):
+        yield
+
+
+if __name__ == "__main__":
+    guarded(lambda: run(parse(Options, sys.argv[1:], "python -m benchmarks.profile", __doc__ or "")))

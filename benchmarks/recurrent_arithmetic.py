@@ -1,0 +1,76 @@
+"""Recurrent arithmetic: 10 inputs a step, 10 steps, batches of 128 sequences, a state of 2.
+
+The floor draws the batch and has the products of the cell at every step; for the NALU three times as many, a logarithm
+of every input and state, and an exponential.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+
+from benchmarks.command import main
+from benchmarks.contender import FLOOR, OBVIOUS, OURS, Contender, Target, per_step, repeated, training
+from benchmarks.plain import adam_step
+from benchmarks.products import Products
+from tasks.harness.streams import UniformStream
+from tasks.recurrent_arithmetic.model import build
+from tasks.recurrent_arithmetic.train import LENGTHS, SUBSETS, Config
+
+Cell = Literal["nac", "nalu"]
+CELLS: tuple[Cell, ...] = ("nac", "nalu")
+
+
+def contenders(seeds: Sequence[int]) -> Iterator[Contender]:
+    """All that are measured."""
+    for cell in CELLS:
+        setting = f"add, {cell}"
+        yield Contender(setting, OBVIOUS, 1, repeated(obvious(cell)))
+        for count in seeds:
+            targets = (Target(15, OBVIOUS),) if count == 100 else ()
+            config = Config(cell=cell, seeds=count, eval_size=1)
+            ours = training(config, per_step(count))
+            yield Contender(setting, OURS, count, ours, targets=targets)
+            yield Contender(setting, FLOOR, count, repeated(floor(cell, count), count))
+
+
+def obvious(cell: Cell) -> Callable[[], None]:
+    """One network, one fresh batch, clipping, Adam."""
+    config = Config(cell=cell)
+    model = build(cell, SUBSETS.inputs, config.recipe.hidden_size, config.init)
+
+    def loss() -> torch.Tensor:
+        x = torch.empty(config.batch_size, LENGTHS[0], SUBSETS.inputs).uniform_(1, 2)
+        sums = x.sum(dim=1)
+        y = sums[:, :2].sum(1, keepdim=True) + sums[:, 1:3].sum(1, keepdim=True)
+        return F.mse_loss(model(x), y)
+
+    return adam_step(model, loss, clip=config.clip)
+
+
+def floor(cell: Cell, seeds: int) -> Callable[[], None]:
+    """The indispensable work alone."""
+    config, length = Config(cell=cell), LENGTHS[0]
+    state, batch = config.recipe.hidden_size, config.batch_size
+    stream = UniformStream(range(seeds), (batch, length, SUBSETS.inputs))
+    products = [Products(seeds, batch, SUBSETS.inputs + state, state) for _ in range(3 if cell == "nalu" else 1)]
+    steps = itertools.count()
+
+    def step() -> None:
+        stream.batch(next(steps))
+        for _ in range(length):
+            for product in products:
+                y = product()
+            if cell == "nalu":
+                torch.log(products[0].x)
+                torch.exp(y)
+
+    return step
+
+
+if __name__ == "__main__":
+    main("recurrent_arithmetic")
