@@ -1,24 +1,33 @@
-# make demo   every task in a quick profile, ending with tables and figures beside the published ones
-# make test   lint and tests
-# VENV=path   use that virtual environment (made if it is missing); default .venv
+# make demo      every task in a quick profile, ending with tables and figures beside the published ones
+# make test      lint, types and tests
+# make check     lint and types alone
+# make coverage  the tests, and which lines they do not reach; takes half as long again
+# VENV=path      use that virtual environment (made if it is missing); default .venv
 # uv is used where it is installed.
 
 VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 INSTALLED := $(VENV)/.nalu-suite-installed
 
-.PHONY: demo test
+.PHONY: demo test check coverage
 .DELETE_ON_ERROR:
 
 demo: $(INSTALLED)
 	$(BIN)/nalu reproduce --profile quick
 	@echo "curves: $(BIN)/tensorboard --logdir runs"
 
-test: $(INSTALLED)
+test: check
+	$(PYTEST)
+
+check: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
+	$(BIN)/mypy
+
+coverage: $(INSTALLED)
+	$(PYTEST) --cov --cov-report=term:skip-covered
 
 $(INSTALLED): pyproject.toml
 	@if command -v uv >/dev/null; then \

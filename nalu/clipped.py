@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
@@ -21,7 +20,7 @@ class ClippedUnit(WeightedUnit):
     lower: ClassVar[float]
     columns: ClassVar[int] = 1
     """Weights of each input."""
-    _init: ClassVar[Callable[[Tensor], None]]
+    _init: ClassVar[staticmethod[[Tensor], None]]
 
     def __init__(
         self, in_features: int, out_features: int, *, device: Any = None, dtype: torch.dtype | None = None

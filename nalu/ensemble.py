@@ -58,7 +58,7 @@ class Ensemble(nn.Module):
             if {name: t.shape for name, t in other.items()} != {name: t.shape for name, t in tensors[0].items()}:
                 raise ValueError("build() must make the same parameters, in name and shape, for every seed")
         # The template gives structure and code; its own tensors are replaced by the stacked ones.
-        self.template = members[0]
+        self.template: Any = members[0]
         for name in tensors[0]:
             _replace(self.template, name, torch.stack([member[name].detach() for member in tensors]))
 
@@ -96,7 +96,7 @@ class Ensemble(nn.Module):
         """
         if not -len(self) <= k < len(self):
             raise IndexError(f"member must lie in 0..{len(self) - 1}, got {k}")
-        single = copy.deepcopy(self.template)
+        single: nn.Module = copy.deepcopy(self.template)
         for name, tensor in self.stacked().items():
             _replace(single, name, tensor[k].detach().clone())
         return single

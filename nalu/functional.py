@@ -135,7 +135,7 @@ def softmax_weight(W_plus: Tensor, W_minus: Tensor) -> Tensor:
 
     (Madsen & Johansen, appendix.)
     """
-    plus, minus, _ = torch.softmax(torch.stack([W_plus, W_minus, torch.zeros_like(W_plus)]), dim=0)
+    plus, minus, _ = torch.softmax(torch.stack([W_plus, W_minus, torch.zeros_like(W_plus)]), dim=0).unbind()
     return plus - minus
 
 
@@ -148,7 +148,7 @@ def gumbel_softmax_weight(W_plus: Tensor, W_minus: Tensor, uniform: Tensor, temp
         uniform: from U(0, 1), ends excluded, ``(3, out_features, in_features)``; the noise is -log(-log(uniform)).
     """
     logits = torch.stack([W_plus, W_minus, torch.zeros_like(W_plus)])
-    plus, minus, _ = torch.softmax((logits - torch.log(-torch.log(uniform))) / temperature, dim=0)
+    plus, minus, _ = torch.softmax((logits - torch.log(-torch.log(uniform))) / temperature, dim=0).unbind()
     return plus - minus
 
 

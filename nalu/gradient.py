@@ -57,7 +57,9 @@ class Gradient:
     def __init__(self, model: nn.Module, objective: Objective, *, compiled: bool = False) -> None:
         self._model = model
         self._objective = objective
-        self._parameters = {f"model.{name}": parameter for name, parameter in model.named_parameters()}
+        self._parameters = {
+            f"model.{name}": parameter for name, parameter in model.named_parameters() if parameter.requires_grad
+        }
         self._compiled = self._compile() if compiled else None
 
     def __call__(self, *inputs: Any) -> Tensor:
@@ -83,7 +85,7 @@ class Gradient:
             parameter.grad = gradients[name]
         return reported
 
-    def _compile(self) -> Callable[..., Any]:
+    def _compile(self) -> Callable[..., tuple[dict[str, Tensor], tuple[Tensor, Tensor]]]:
         whole = _Whole(self._model, self._objective)
 
         def total(parameters: dict[str, Tensor], *inputs: Any) -> tuple[Tensor, Tensor]:

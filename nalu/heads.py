@@ -18,6 +18,8 @@ from nalu.unit import check_features
 
 HALF_WIDTH = 0.2
 """First-layer weights start within this of their common start."""
+ROW_MEAN = 0.25
+"""What the rows of powers keep as their mean; a choice of units."""
 
 
 class AdditiveHead(nn.Module):
@@ -53,10 +55,57 @@ class AdditiveHead(nn.Module):
         self.V.fill_(1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.linear(functional.linear(x, self.W), self.V)
+        return self.of_sums(functional.linear(x, self.W))
+
+    def of_sums(self, h: Tensor) -> Tensor:
+        """The second layer alone, ``(..., 2) -> (..., 1)``."""
+        return functional.linear(h, self.V)
 
 
-class PowerHead(nn.Module):
+class PowerReadout(nn.Module):
+    """``y = exp(scale + p log|h_1 / size| + q log|h_2 / size|)``, of two sums h; returns log y.
+
+    The second layer of a :class:`PowerHead`, which tells more. Shapes: ``(..., 2) -> (..., 1)``.
+    """
+
+    def __init__(
+        self,
+        exponents: tuple[float, float],
+        *,
+        size: float,
+        learn_difference: bool = False,
+        device: Any = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        self.exponents = exponents
+        self.size = size
+        self.half_sum = nn.Parameter(torch.empty(1, 1, device=device, dtype=dtype))
+        self.half_difference = nn.Parameter(torch.empty_like(self.half_sum), requires_grad=learn_difference)
+        self.scale = nn.Parameter(torch.empty_like(self.half_sum))
+        self.reset_exponents()
+
+    def reset_exponents(self) -> None:
+        """Start at ``exponents``, with a scale of which y = h_1^p h_2^q."""
+        p, q = self.exponents
+        nn.init.constant_(self.half_sum, (p + q) / 2)
+        nn.init.constant_(self.half_difference, (p - q) / 2)
+        nn.init.constant_(self.scale, (p + q) * math.log(self.size))
+
+    @property
+    def P(self) -> Tensor:
+        """The exponents p and q, ``(1, 2)``."""
+        return torch.cat([self.half_sum + self.half_difference, self.half_sum - self.half_difference], dim=-1)
+
+    def of_sums(self, h: Tensor) -> Tensor:
+        """The logarithm of the result, which loses nothing: a power is positive; ``(..., 2) -> (..., 1)``."""
+        return functional.linear(functional.log_abs(h / self.size), self.P) + self.scale
+
+    def forward(self, h: Tensor) -> Tensor:
+        return self.of_sums(h)
+
+
+class PowerHead(PowerReadout):
     """``y = exp(scale + p log|h_1 / size| + q log|h_2 / size|)`` with ``h = W x``; returns log y.
 
     Where rows are free, their scale and the degree p + q are nearly the same thing: log h hardly varies beside its
@@ -88,40 +137,29 @@ class PowerHead(nn.Module):
         *,
         learn_difference: bool = False,
         typical: float = 1.0,
-        row_mean: float = 0.25,
+        row_mean: float = ROW_MEAN,
         device: Any = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__()
-        self.in_features, _ = check_features(in_features, 1)
+        features, _ = check_features(in_features, 1)
         for name, value in (("typical", typical), ("row_mean", row_mean)):
             if not value > 0:
                 raise ValueError(f"{name} must be above 0, got {value}")
-        self.exponents = exponents
+        size = in_features * row_mean * typical
+        super().__init__(exponents, size=size, learn_difference=learn_difference, device=device, dtype=dtype)
+        self.in_features = features
         self.row_mean = row_mean
-        self.size = in_features * row_mean * typical
         self.W_hat = nn.Parameter(torch.empty(2, in_features, device=device, dtype=dtype))
-        self.half_sum = nn.Parameter(torch.empty(1, 1, device=device, dtype=dtype))
-        self.half_difference = nn.Parameter(torch.empty_like(self.half_sum), requires_grad=learn_difference)
-        self.scale = nn.Parameter(torch.empty_like(self.half_sum))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         nn.init.uniform_(self.W_hat, self.row_mean - HALF_WIDTH, self.row_mean + HALF_WIDTH)
-        p, q = self.exponents
-        nn.init.constant_(self.half_sum, (p + q) / 2)
-        nn.init.constant_(self.half_difference, (p - q) / 2)
-        nn.init.constant_(self.scale, (p + q) * math.log(self.size))  # so that y = h_1^p h_2^q
+        self.reset_exponents()
 
     @property
     def W(self) -> Tensor:
         """The rows, ``(2, in_features)``, of mean ``row_mean``."""
         return with_mean(self.W_hat, self.row_mean)
-
-    @property
-    def P(self) -> Tensor:
-        """The exponents p and q, ``(1, 2)``."""
-        return torch.cat([self.half_sum + self.half_difference, self.half_sum - self.half_difference], dim=-1)
 
     def effective_weights(self) -> dict[str, Tensor]:
         """The rows in units of their large entries, as :meth:`snap_` rounds them, ``(2, in_features)``."""
@@ -170,6 +208,4 @@ class PowerHead(nn.Module):
         self.W_hat.copy_(self.W)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The logarithm of the result, which loses nothing: a power is positive."""
-        h = functional.linear(x, self.W) / self.size
-        return functional.linear(functional.log_abs(h), self.P) + self.scale
+        return self.of_sums(functional.linear(x, self.W))

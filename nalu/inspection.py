@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from functools import partial
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,8 @@ from torch.func import functional_call, vmap
 
 from nalu import functional
 from nalu.ensemble import Ensemble
+
+M = TypeVar("M", bound=nn.Module)
 
 
 @runtime_checkable
@@ -76,10 +78,12 @@ def gate_openness(model: nn.Module, x: Tensor) -> dict[str, Tensor]:
         x: inputs of the whole network, ``(B, in)``; the same for all members of an ensemble.
     """
     if not isinstance(model, Ensemble):
-        return _GateProbe(model)(x)
+        gates: dict[str, Tensor] = _GateProbe(model)(x)
+        return gates
     probe = _GateProbe(model.template)
     tensors = {f"model.{name}": tensor for name, tensor in model.stacked().items()}
-    return vmap(lambda member: functional_call(probe, member, (x,)))(tensors)
+    stacked: dict[str, Tensor] = vmap(lambda member: functional_call(probe, member, (x,)))(tensors)
+    return stacked
 
 
 class _GateProbe(nn.Module):
@@ -96,11 +100,8 @@ class _GateProbe(nn.Module):
             gate = torch.sigmoid(module.gate_logits(inputs[0]))
             gates[name] = gate.expand(*inputs[0].shape[:-1], gate.shape[-1]).flatten(0, -2).mean(dim=0)
 
-        handles = [
-            module.register_forward_hook(partial(record, name))
-            for name, module in self.model.named_modules()
-            if isinstance(module, Gated)
-        ]
+        gated = [name for name, module in self.model.named_modules() if isinstance(module, Gated)]
+        handles = [self.model.get_submodule(name).register_forward_hook(partial(record, name)) for name in gated]
         try:
             self.model(x)
         finally:
@@ -110,7 +111,7 @@ class _GateProbe(nn.Module):
 
 
 @torch.no_grad()
-def discretized(model: nn.Module) -> nn.Module:
+def discretized(model: M) -> M:
     """A copy whose arithmetic units have their weights snapped to the nearest of {-1, 0, 1}; the rest is untouched.
 
     NaN weights stay NaN.

@@ -107,4 +107,5 @@ class GatedNAUNMU(ArithmeticUnit):
 
     def forward(self, x: Tensor) -> Tensor:
         gate = torch.sigmoid(self.gate_logits(x))
-        return gate * self.nau(x) + (1 - gate) * self.nmu(x)
+        y: Tensor = gate * self.nau(x) + (1 - gate) * self.nmu(x)
+        return y

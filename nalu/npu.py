@@ -69,7 +69,7 @@ class RealNPU(WeightedUnit):
 
     def regularizer(self) -> Tensor:
         """Sum of the absolute values of all parameters, a scalar; ``(S,)`` for stacked parameters."""
-        matrices = [self.W_re] if self.W_im is None else [self.W_re, self.W_im]
+        matrices: list[Tensor] = [self.W_re] if self.W_im is None else [self.W_re, self.W_im]
         return torch.stack(matrices).abs().sum(dim=(0, -2, -1)) + self.g.abs().sum(dim=-1)
 
     def forward(self, x: Tensor) -> Tensor:

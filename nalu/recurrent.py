@@ -33,7 +33,7 @@ class ArithmeticCell(nn.Module):
     ) -> None:
         super().__init__()
         self.input_size, self.hidden_size = check_features(input_size, hidden_size)
-        self.unit = unit(input_size + hidden_size, hidden_size)
+        self.unit: Any = unit(input_size + hidden_size, hidden_size)
         self.start = float(getattr(self.unit, "neutral", 0.0)) if start is None else start
 
     def initial_state(self, x: Tensor) -> Tensor:
@@ -41,7 +41,8 @@ class ArithmeticCell(nn.Module):
         return x.new_full((*x.shape[:-1], self.hidden_size), self.start)
 
     def forward(self, x: Tensor, h: Tensor) -> Tensor:
-        return self.unit(torch.cat([x, h], dim=-1))
+        new: Tensor = self.unit(torch.cat([x, h], dim=-1))
+        return new
 
 
 class _TorchCell(nn.Module):

@@ -78,7 +78,7 @@ class Tenfold:
     def __call__(self, progress: float) -> float:
         """The weight at a part of the run."""
         # The small number: whole multiples of ``every`` are rarely whole in floating point.
-        return min(self.first * 10 ** int(progress / self.every + 1e-9), self.last)
+        return min(self.first * 10.0 ** int(progress / self.every + 1e-9), self.last)
 
 
 Schedule = Ramp | Tenfold

@@ -79,7 +79,7 @@ class Restart:
         return stuck
 
     def _stuck(self) -> Tensor:
-        (older, _), (newer, newer_square) = (half.mean(dim=1) for half in self.moments.chunk(2, dim=1))
+        (older, _), (newer, newer_square) = (half.mean(dim=1).unbind() for half in self.moments.chunk(2, dim=1))
         deviation = (newer_square - newer.square()).clamp(min=0).sqrt()
         return (older <= newer + deviation) & (newer > self.limit)
 

@@ -30,6 +30,11 @@ class WeightedUnit(ArithmeticUnit):
     :mod:`nalu.inspection` asks for.
     """
 
+    @property
+    def W(self) -> Tensor:
+        """The main effective weights."""
+        raise NotImplementedError
+
     def effective_weights(self) -> dict[str, Tensor]:
         """The effective weights by the name of the part (``""`` for the main one), each a matrix.
 

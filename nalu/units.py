@@ -100,7 +100,7 @@ UNITS: dict[str, Unit] = {
     ),
 }  # fmt: skip
 
-UnitName = Literal[*UNITS]
+UnitName = Literal[*UNITS]  # type: ignore[valid-type]  # the names are data
 """The names, as the type of an option."""
 
 

@@ -74,6 +74,15 @@ def test_compiled_is_equal_but_for_rounding(unit: UnitName):
             clip_weights_(model)
 
 
+@pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=needs_compiler)])
+def test_what_is_frozen_gets_no_gradient(compiled: bool):
+    model = ensemble("nac")
+    model.template.M_hat.requires_grad_(False)
+    Gradient(model, objective, compiled=compiled)(*inputs())
+    assert model.template.M_hat.grad is None
+    assert model.template.W_hat.grad is not None
+
+
 @needs_compiler
 def test_the_weight_is_no_constant():
     model = ensemble("nau")

@@ -25,10 +25,14 @@ def describe(device: torch.device) -> dict[str, Any]:
 
 
 def git_commit() -> str | None:
-    """The commit of the source tree, with ``-dirty`` when tracked files differ; None outside a repository."""
+    """The commit of the source tree, with ``-dirty`` when tracked files differ; None where git does not track it."""
     git = shutil.which("git")
     if git is None:
         return None
-    command = [git, "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    here = [git, "-C", str(Path(__file__).parent)]
+    # An installed package may lie in an environment that lies in some other repository.
+    if subprocess.run([*here, "ls-files", "--error-unmatch", __file__], capture_output=True, check=False).returncode:
+        return None
+    command = [*here, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout.strip() or None

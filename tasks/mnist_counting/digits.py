@@ -22,7 +22,9 @@ from tasks.harness.errors import UserError
 Source = Literal["mnist", "sample"]
 Dataset = Literal["auto", "mnist", "sample"]
 
-SAMPLE = Path(__file__).parents[2] / "data" / "mnist-sample"
+PACKED = Path(__file__).with_name("mnist-sample")
+SAMPLE = PACKED if PACKED.is_dir() else Path(__file__).parents[2] / "data" / "mnist-sample"
+"""The sample lies beside this file in an installed package, which pyproject.toml sees to, or else in the checkout."""
 
 MD5: dict[Source, dict[str, str]] = {
     "mnist": {
@@ -45,7 +47,7 @@ VALIDATION: dict[Source, int] = {"mnist": 5000, "sample": 1000}
 
 CURE: dict[Source, str] = {
     "mnist": "run again to have MNIST fetched, put the published file there, or use --dataset sample",
-    "sample": "restore it with git checkout data/mnist-sample",
+    "sample": "install the package again, or restore it with git checkout data/mnist-sample",
 }
 
 TIMEOUT = 5.0
