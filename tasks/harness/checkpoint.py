@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import pickle
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from tasks.harness.contract import State
+from tasks.harness.record import whole
 
 NAME = "checkpoint.pt"
 SPARE = "checkpoint.previous.pt"
@@ -42,25 +43,27 @@ class Checkpointer:
     def save(self, checkpoint: Checkpoint) -> None:
         """Write the checkpoint to disk and make it the newest."""
         started = time.monotonic()
-        partial = self.directory / f".{NAME}.partial"
-        with partial.open("wb") as file:
-            torch.save(vars(checkpoint), file)
-            file.flush()
-            os.fsync(file.fileno())
         newest = self.directory / NAME
-        if newest.exists():
-            newest.replace(self.directory / SPARE)
-        partial.replace(newest)
+        with whole(newest, "wb") as file:
+            torch.save(vars(checkpoint), file)
+            if newest.exists():
+                newest.replace(self.directory / SPARE)
         self._last = time.monotonic()
         self._cost = self._last - started
 
 
 def newest(directory: Path) -> Checkpoint | None:
-    """The newest whole checkpoint of a run, on the CPU; None when there is none."""
+    """The newest whole checkpoint of a run, on the CPU; None when there is none. Damage is told on stderr."""
+    found, damaged = None, []
     for name in (NAME, SPARE):
         try:
-            content = torch.load(directory / name, map_location="cpu", weights_only=True)
-            return Checkpoint(**content)
-        except (OSError, RuntimeError, EOFError, ValueError, TypeError, KeyError, pickle.UnpicklingError):
-            continue  # missing or damaged; the spare may do
-    return None
+            found = Checkpoint(**torch.load(directory / name, map_location="cpu", weights_only=True))
+            break
+        except FileNotFoundError:
+            continue  # none yet, or killed between two of them
+        except (RuntimeError, EOFError, ValueError, TypeError, KeyError, pickle.UnpicklingError):
+            damaged.append(name)
+    if damaged:
+        instead = f"that of step {found.step} takes its place" if found else "there is no other"
+        print(f"damaged in {directory}: {' and '.join(damaged)}; {instead}", file=sys.stderr)
+    return found

@@ -11,10 +11,11 @@ from tasks.harness.checkpoint import Checkpoint
 from tasks.harness.config import Config, flag
 from tasks.harness.contract import Task
 from tasks.harness.errors import UserError
-from tasks.harness.record import CONFIG, METRICS, SEED_SUMMARY, SUMMARY, read_json
+from tasks.harness.lock import LOCK
+from tasks.harness.record import CONFIG, METRICS, SEED_SUMMARY, SUMMARY, Record, read_json
 
 PARTIAL = ".*.partial"
-"""What a write that was killed may leave; see :func:`tasks.harness.record.write_text`."""
+"""What a write that was killed may leave; see :func:`tasks.harness.record.whole`."""
 
 
 def default_directory(task: Task, config: Config, root: Path = Path("runs")) -> Path:
@@ -29,16 +30,15 @@ def is_complete(directory: Path) -> bool:
 
 
 def prepare(task: Task, config: Config, directory: Path, *, resume: bool, overwrite: bool) -> Checkpoint | None:
-    """Make the directory ready for a run that is not complete.
+    """Make the directory ready for a run that is not complete. It must exist, and be locked.
 
     Returns:
         The checkpoint to go on from; None to begin at the beginning.
 
     Raises:
-        UserError: when the directory holds something else than what ``resume`` and ``overwrite`` say.
+        UserError: when the directory holds something else than what ``resume`` and ``overwrite`` say, or a record that
+            lacks what was trained before the checkpoint.
     """
-    if directory.exists() and not directory.is_dir():
-        raise UserError(f"--out must be a directory, and {directory} is a file")
     found = None
     if (directory / CONFIG).exists():
         if not (resume or overwrite):
@@ -48,12 +48,22 @@ def prepare(task: Task, config: Config, directory: Path, *, resume: bool, overwr
             found = checkpoint.newest(directory)
         if found is None:
             delete_run(directory)
-    elif resume:
-        raise UserError(f"--resume needs a run to go on with, and {directory} holds none")
-    elif directory.exists() and set(directory.iterdir()) - set(directory.glob(PARTIAL)):
+        elif found.step not in Record.load(directory / METRICS).steps:
+            raise UserError(
+                f"{directory / METRICS} is damaged: it ends before step {found.step}, from which the run would go on; "
+                "use --overwrite to begin anew"
+            )
+    elif set(directory.iterdir()) - {directory / LOCK} - set(directory.glob(PARTIAL)):
         raise UserError(f"{directory} holds other files than a run's; use another --out")
-    directory.mkdir(parents=True, exist_ok=True)
     return found
+
+
+def check_place(directory: Path, *, resume: bool) -> None:
+    """Raise a UserError when a run can neither begin nor go on there; leaves no trace."""
+    if directory.exists() and not directory.is_dir():
+        raise UserError(f"--out must be a directory, and {directory} is a file")
+    if resume and not (directory / CONFIG).exists():
+        raise UserError(f"--resume needs a run to go on with, and {directory} holds none")
 
 
 def check_same(task: Task, config: Config, directory: Path) -> None:

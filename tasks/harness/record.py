@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -151,14 +152,25 @@ def write_columns(path: Path, columns: Mapping[str, np.ndarray]) -> None:
     write_text(path, "\n".join([",".join(columns), *rows]) + "\n")
 
 
+@contextmanager
+def whole(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
+    """Open a file to be written as a whole or not at all: it is at its place once the block has ended without error."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        with partial.open(mode, newline=None if "b" in mode else "") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        partial.unlink(missing_ok=True)  # on a full disk, its room is needed
+        raise
+    partial.replace(path)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a file as a whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", newline="") as file:
+    with whole(path) as file:
         file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:

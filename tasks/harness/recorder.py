@@ -39,8 +39,10 @@ class Recorder:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self._file.close()
-        self._board.close()
+        try:
+            self._file.close()
+        finally:
+            self._board.close()
 
     def write(self, snapshot: Snapshot) -> None:
         """Append one row per seed to metrics.csv, and the view of them to TensorBoard; at the end, further files."""
@@ -70,7 +72,9 @@ class Recorder:
         last_step, last_time = self._last
         now = time.monotonic()
         self._last = (step, now)
-        return (step - last_step) * len(self._seeds) / (now - last_time) if step > last_step else None
+        if step == last_step or now == last_time:  # some clocks tick seldom
+            return None
+        return (step - last_step) * len(self._seeds) / (now - last_time)
 
 
 def _cell(value: np.generic) -> str:
@@ -81,5 +85,5 @@ def _cell(value: np.generic) -> str:
 def _truncate(path: Path, step: int) -> None:
     """Keep the rows up to ``step``."""
     header, *rows = path.read_text().splitlines(keepends=True) if path.exists() else [""]
-    kept = [row for row in rows if row.endswith("\n") and int(row.split(",", 1)[0]) <= step]
+    kept = [row for row in rows if row.endswith("\n") and float(row.split(",", 1)[0]) <= step]
     write_text(path, "".join([header, *kept]))

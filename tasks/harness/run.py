@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,9 @@ from tasks.harness import environment, statistics
 from tasks.harness.checkpoint import Checkpoint, Checkpointer
 from tasks.harness.config import Config
 from tasks.harness.contract import Score, Snapshot, Task
-from tasks.harness.directory import check_same, is_complete, prepare
+from tasks.harness.directory import check_place, check_same, is_complete, prepare
+from tasks.harness.errors import UserError
+from tasks.harness.lock import locked
 from tasks.harness.record import (
     CONFIG,
     METRICS,
@@ -49,13 +53,32 @@ def run(
     Raises:
         UserError: when ``directory`` holds something else than what the arguments say, or cannot be written.
     """
-    from tasks.harness.recorder import Recorder  # imports TensorBoard, which takes a second
-
-    surroundings = environment.describe(config.torch_device())
     if resume and not overwrite and is_complete(directory):
         check_same(task, config, directory)
         return Run.load(directory)
-    checkpoint = prepare(task, config, directory, resume=resume, overwrite=overwrite)
+    check_place(directory, resume=resume)
+    surroundings = environment.describe(config.torch_device())  # before anything is deleted: it may be missing
+    try:
+        with _one_voice(), locked(directory):
+            checkpoint = prepare(task, config, directory, resume=resume, overwrite=overwrite)
+            _train(task, config, directory, checkpoint, surroundings, on_tick)
+            return Run.load(directory)
+    except OSError as error:
+        what = f"cannot read or write {error.filename or directory}: {error.strerror or error}"
+        kept = "; what is recorded is kept, and --resume goes on" if (directory / CONFIG).exists() else ""
+        raise UserError(what + kept) from error
+
+
+def _train(
+    task: Task,
+    config: Config,
+    directory: Path,
+    checkpoint: Checkpoint | None,
+    surroundings: dict[str, Any],
+    on_tick: OnTick,
+) -> None:
+    from tasks.harness.recorder import Recorder  # imports TensorBoard, which takes a second
+
     if checkpoint is None:
         description = {"task": task.name, "config": config.to_dict(), "seeds": list(config.seed_range), **surroundings}
         seconds = _Stopwatch(0.0)
@@ -86,13 +109,13 @@ def run(
         write_columns(directory / SEED_SUMMARY, per_seed(record, score))
         save_status("complete")
         write_json(directory / SUMMARY, summary)
-    except KeyboardInterrupt:
-        save_status("interrupted")
-        raise
     except BaseException as error:
-        save_status("failed", f"{type(error).__name__}: {error}")
+        with suppress(OSError):  # a full disk has no room for it, and is told of by the error itself
+            if isinstance(error, KeyboardInterrupt):
+                save_status("interrupted")
+            else:
+                save_status("failed", f"{type(error).__name__}: {error}")
         raise
-    return Run.load(directory)
 
 
 def summarize(task: Task, config: Config, record: Record, score: Score, wall_seconds: float) -> dict[str, Any]:
@@ -104,7 +127,7 @@ def summarize(task: Task, config: Config, record: Record, score: Score, wall_sec
         "seeds": config.seeds,
         "steps": int(record.steps[-1]),
         "wall_seconds": round(wall_seconds, 3),
-        "model_steps_per_second": round(model_steps / wall_seconds, 1),
+        "model_steps_per_second": round(model_steps / max(wall_seconds, 1e-3), 1),  # some clocks tick seldom
         **over_seeds(score),
     }
 
@@ -127,6 +150,22 @@ def _flat(summary: dict[str, Any]) -> dict[str, float]:
     medians = {name: value["median"] for name, value in summary["metrics"].items()}
     rates = {name: value["rate"] for name, value in summary["rates"].items()}
     return {name: math.nan if value is None else value for name, value in {**medians, **rates}.items()}
+
+
+@contextmanager
+def _one_voice() -> Iterator[None]:
+    """Keep quiet the threads that write files for us: when they cannot, they also tell us, and we raise it."""
+    before = threading.excepthook
+
+    def hook(arguments: threading.ExceptHookArgs) -> None:
+        if not isinstance(arguments.exc_value, OSError):
+            before(arguments)
+
+    threading.excepthook = hook
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 class _Stopwatch:

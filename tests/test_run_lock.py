@@ -1,0 +1,122 @@
+"""Two processes on one run directory: the second is refused, and nothing is lost."""
+
+import errno
+import fcntl
+import os
+import re
+import shlex
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tasks.harness import lock
+from tasks.harness.again import run_command
+from tasks.harness.contract import Snapshot
+from tasks.harness.errors import UserError
+from tasks.harness.evidence import keep
+from tasks.harness.lock import LOCK, locked
+from tasks.harness.reading import read_runs
+from tasks.harness.record import METRICS, SUMMARY
+from tasks.harness.registry import load_task
+from tasks.harness.run import run
+from tests.test_command_line import call
+from tests.test_report import files
+
+TASK = load_task("single_module")
+SETTING = replace(TASK.smoke, steps=20, eval_every=10, device="cpu")
+HOLDER = f"is in use: process {os.getpid()} on {re.escape(socket.gethostname())} trains there"
+
+
+def at_step(step: int, action: Callable[[], None]) -> Callable[[Snapshot], None]:
+    return lambda snapshot: action() if snapshot.step == step else None
+
+
+def test_a_second_process_is_refused_in_one_line_and_nothing_is_lost(tmp_path: Path) -> None:
+    command = [sys.executable, *shlex.split(run_command(TASK, SETTING))[1:], "--out", "run", "--overwrite"]
+    refused = []
+    alone = run(TASK, SETTING, tmp_path / "alone")
+    intrude = at_step(10, lambda: refused.append(call(command, tmp_path)))
+    together = run(TASK, SETTING, tmp_path / "run", on_tick=intrude)
+    (result,) = refused
+    assert (result.returncode, result.stderr.count("\n"), result.stdout) == (2, 1, "")
+    assert re.search(HOLDER, result.stderr), result.stderr
+    assert (together.directory / METRICS).read_bytes() == (alone.directory / METRICS).read_bytes()
+    assert together.config["status"] == "complete"
+    assert not (tmp_path / "run" / LOCK).exists()
+
+
+@pytest.mark.parametrize("options", [{}, {"resume": True}, {"overwrite": True}])
+def test_whatever_a_second_one_wants_it_is_refused(options: dict[str, bool], tmp_path: Path) -> None:
+    run(TASK, SETTING, tmp_path)
+    (tmp_path / SUMMARY).unlink()  # as if it were not complete
+    with locked(tmp_path):
+        before = files(tmp_path)
+        with pytest.raises(UserError, match=HOLDER):
+            run(TASK, SETTING, tmp_path, **options)
+        assert files(tmp_path) == before
+
+
+def test_neither_a_report_nor_evidence_takes_a_lock_for_a_part_of_the_run(tmp_path: Path) -> None:
+    finished = run(TASK, SETTING, tmp_path / "run")
+    with locked(finished.directory):
+        (found,), problems = read_runs([tmp_path])
+        keep(found, tmp_path / "evidence")
+    assert not problems
+    assert not list((tmp_path / "evidence").rglob(LOCK))
+
+
+def test_what_a_killed_process_left_holds_nobody_back(tmp_path: Path) -> None:
+    (tmp_path / LOCK).write_text("process 1 on another machine")
+    run(TASK, SETTING, tmp_path)
+    assert not (tmp_path / LOCK).exists()
+
+
+@pytest.mark.parametrize("problem", [KeyboardInterrupt, ValueError, MemoryError])
+def test_an_ended_run_lets_go(problem: type[BaseException], tmp_path: Path) -> None:
+    def end() -> None:
+        raise problem
+
+    with pytest.raises(problem):
+        run(TASK, SETTING, tmp_path, on_tick=at_step(10, end))
+    assert not (tmp_path / LOCK).exists()
+    assert run(TASK, SETTING, tmp_path, resume=True).config["status"] == "complete"
+
+
+def test_a_directory_of_others_stays_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("mine")
+    with pytest.raises(UserError, match="holds other files than a run's"):
+        run(TASK, SETTING, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_lock_deleted_by_its_last_holder_is_not_taken_for_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock_file, deleted = fcntl.flock, []
+
+    def late(file: int, kind: int) -> None:
+        if not deleted:  # the holder ends just before
+            (tmp_path / LOCK).unlink()
+            deleted.append(file)
+        lock_file(file, kind)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with locked(tmp_path), pytest.raises(UserError, match=HOLDER), locked(tmp_path):
+        pass
+    assert deleted
+
+
+def test_where_there_are_no_locks_runs_go_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(file: int, kind: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with locked(tmp_path / "network"), locked(tmp_path / "network"):
+        pass
+    monkeypatch.setattr(lock, "fcntl", None)
+    with locked(tmp_path / "windows"), locked(tmp_path / "windows"):
+        assert not list((tmp_path / "windows").iterdir())
