@@ -21,6 +21,7 @@ from tasks.harness.contract import Snapshot
 from tasks.harness.directory import default_directory
 from tasks.harness.errors import UserError
 from tasks.harness.estimate import WORKER_START, Cost, estimate, in_words
+from tasks.harness.local_engine import LocalEngine
 from tasks.harness.record import Run
 from tasks.harness.registry import load_task
 from tasks.harness.run import run
@@ -39,14 +40,14 @@ def test_a_sweep_gives_the_records_of_single_runs_and_skips_what_is_complete(tmp
     todo = jobs(tmp_path / "sweep")
     run(TASK, todo[0].config, todo[0].directory)
     before = (todo[0].directory / "config.json").stat().st_mtime_ns
-    sweep(todo, workers=2)
+    sweep(todo, LocalEngine(workers=2))
     assert (todo[0].directory / "config.json").stat().st_mtime_ns == before
     for job in todo[1:]:
         single = run(TASK, job.config, tmp_path / "single" / job.config.op)
         swept = Run.load(job.directory)
         assert swept.summary["rates"] == single.summary["rates"]
         assert swept.record().metrics.keys() == single.record().metrics.keys()
-    sweep(todo, workers=2)
+    sweep(todo, LocalEngine(workers=2))
 
 
 def test_a_failed_run_does_not_stop_the_others(tmp_path: Path) -> None:
@@ -54,7 +55,7 @@ def test_a_failed_run_does_not_stop_the_others(tmp_path: Path) -> None:
     todo[1].directory.mkdir(parents=True)
     (todo[1].directory / "thesis.tex").write_text("mine")
     with pytest.raises(UserError, match=r"1 of 3 runs failed: .*holds other files"):
-        sweep(todo, workers=1)
+        sweep(todo, LocalEngine(workers=1))
     assert [job.complete for job in todo] == [True, False, True]
 
 

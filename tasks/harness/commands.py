@@ -12,9 +12,12 @@ import tyro
 from tasks.harness.config import require
 from tasks.harness.directory import default_directory
 from tasks.harness.estimate import estimate, in_words
+from tasks.harness.local_engine import LocalEngine
+from tasks.harness.plain import is_text
+from tasks.harness.ray_engine import RayEngine
 from tasks.harness.registry import load_task, task_names
 from tasks.harness.report import report
-from tasks.harness.sweep import Job, sweep
+from tasks.harness.sweep import Engine, Job, sweep
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,11 +30,21 @@ class Reproduce:
     """Only these tasks, by the names of `nalu list`; by default all."""
     out: Path | None = None
     """Where the runs and the report go; by default runs/<profile>."""
-    workers: int = os.cpu_count() or 1
-    """Runs at a time, each on one thread."""
+    workers: int | None = None
+    """Runs at a time, each on one thread; by default as many as there are cores."""
+    engine: Literal["local", "ray"] = "local"
+    """What spreads the runs: processes on this machine, or Ray."""
+    address: str | None = None
+    """Ray's cluster, auto for the one that this machine belongs to; by default a new one on this machine."""
 
     def __post_init__(self) -> None:
-        require(self.workers >= 1, f"--workers must be at least 1, got {self.workers}")
+        require(self.out is None or is_text(str(self.out)), f"--out must be a path in UTF-8, got {self.out}")
+        require(self.workers is None or self.workers >= 1, f"--workers must be at least 1, got {self.workers}")
+        require(self.address is None or self.engine == "ray", f"--address is for --engine ray, got {self.address}")
+        require(
+            self.address is None or self.workers is None,
+            f"--workers is for this machine, and a cluster has as many as cores, got {self.workers}",
+        )
         known = [load_task(name).command for name in task_names()]
         require(self.tasks != (), f"--tasks must be of {', '.join(known)}, got nothing")
         for name in self.tasks or ():
@@ -48,14 +61,19 @@ class Reproduce:
             for config in task.sweep[self.profile]
         ]
         if open_jobs := [job for job in jobs if not job.complete]:
-            print(f"{len(open_jobs)} of {len(jobs)} runs to do, {self.workers} at a time; measuring ...", flush=True)
-            print(f"estimate: about {in_words(estimate(open_jobs, self.workers))}", flush=True)
-        sweep(jobs, self.workers)
+            engine = self._begin_engine()
+            print(f"{len(open_jobs)} of {len(jobs)} runs to do, {engine.workers} at a time; measuring ...", flush=True)
+            print(f"estimate: about {in_words(estimate(open_jobs, engine.workers))}", flush=True)
+            sweep(open_jobs, engine)
         chapters = report([job.directory for job in jobs], out / "report")
         from tasks.harness.board import show_figures  # imports TensorBoard, which takes a second
 
         for chapter in chapters:
             show_figures(out / "report" / chapter.task.name, chapter.figures)
+
+    def _begin_engine(self) -> Engine:
+        workers = self.workers or os.cpu_count() or 1
+        return RayEngine(self.address, workers) if self.engine == "ray" else LocalEngine(workers)
 
 
 @dataclass(frozen=True, kw_only=True)
