@@ -12,7 +12,7 @@ from nalu import Ensemble
 from tasks.harness.config import OptionError
 from tasks.harness.record import Record
 from tasks.harness.run import run
-from tasks.static_arithmetic import TASK, conditioning, heads
+from tasks.static_arithmetic import TASK, conditioning, gated_heads, heads
 from tasks.static_arithmetic.data import OPERATIONS, Data, Subsets, spread
 from tasks.static_arithmetic.loss import centred_loss, squared_error
 from tasks.static_arithmetic.model import Cell, build
@@ -205,7 +205,7 @@ def test_schedules() -> None:
         ({"bias_weight": 0.1, "batch_size": 1}, "--batch-size must be at least 2 .* got 1"),
         ({"cell": "heads", "hidden_size": 3}, "--cell heads has a --hidden-size of 2, got 3"),
         ({"cell": "heads", "bias_weight": 0.1}, "--cell heads has losses of its own, got --bias-weight 0.1"),
-        ({"cell": "nac", "exponents": "learned"}, "--exponents is for --cell heads, got learned"),
+        ({"cell": "nac", "exponents": "learned"}, "--exponents is for --cell heads and gated-heads, got learned"),
         ({"cell": "heads", "batch_size": 1}, "--batch-size must be at least 2 for --cell heads, got 1"),
     ],
 )
@@ -239,7 +239,7 @@ def test_the_weight_of_the_common_error() -> None:
     for weight in (0.0, 0.25, 1.0):
         expected = pytest.approx([1.5 + weight])
         assert centred_loss(prediction, target, weight).tolist() == expected
-        assert training_loss(Config(bias_weight=weight), prediction, target).tolist() == expected
+        assert training_loss(Config(bias_weight=weight), torch.nn.Identity(), prediction, target).tolist() == expected
 
 
 def test_the_condition_of_the_inputs_in_closed_form() -> None:
@@ -259,7 +259,7 @@ def test_the_condition_of_the_inputs_in_closed_form() -> None:
 
 def exact_heads(seeds: range) -> Ensemble:
     """Heads whose rows are those of every seed's subsets: exact for add, mul and div."""
-    model = Ensemble(lambda: heads.Heads(100, "given", (1.0, 2.0)), seeds, broadcasts=True)
+    model = Ensemble(lambda: heads.Heads(100, "given", 1.5), seeds, broadcasts=True)
     masks = torch.stack([DEFAULT.masks(seed) for seed in seeds])
     with torch.no_grad():
         model.template.sum.W.copy_(masks)
@@ -273,7 +273,7 @@ def test_validation_chooses_the_head(op: str, head: int) -> None:
     config = Config(op=op, cell="heads")
     data = make_data(op, range(3), eval_size=300)
     model = exact_heads(range(3))
-    result = heads.evaluate(model, data.validation, data.extrapolation)
+    result = heads.evaluate(model.template, data.validation, data.extrapolation)
     assert result["chosen/head"].tolist() == [head] * 3
     assert (result["extrapolation/error"] < config.threshold()).all()
     assert (result["weights/sparsity"] < 1e-5).all()
@@ -287,7 +287,7 @@ def test_snapped_heads_are_candidates_and_the_choice_does_not_see_extrapolation(
         model.template.product.scale.add_(0.01)
         model.template.product.W_hat[2] = torch.nan
         model.template.quotient.W_hat[2] = torch.nan
-    result = heads.evaluate(model, data.validation, data.extrapolation)
+    result = heads.evaluate(model.template, data.validation, data.extrapolation)
     assert result["chosen/head"].tolist() == [1, 1, 0]
     assert result["chosen/snapped"].tolist()[:2] == [1, 1]
     assert (result["extrapolation/error"][:2] < Config(op="mul", cell="heads").threshold()).all()
@@ -295,13 +295,13 @@ def test_snapped_heads_are_candidates_and_the_choice_does_not_see_extrapolation(
     assert result["interpolation/error"].isfinite().all()
 
     inputs, targets = data.extrapolation
-    misleading = heads.evaluate(model, data.validation, (inputs, 0 * targets))
+    misleading = heads.evaluate(model.template, data.validation, (inputs, 0 * targets))
     assert torch.equal(misleading["chosen/head"], result["chosen/head"])
     assert torch.equal(misleading["interpolation/error"], result["interpolation/error"])
 
 
 def test_each_head_learns_from_its_own_error_alone() -> None:
-    model = Ensemble(lambda: heads.Heads(100, "given", (1.0, 2.0)), range(2), broadcasts=True)
+    model = Ensemble(lambda: heads.Heads(100, "given", 1.5), range(2), broadcasts=True)
     x, y = make_data("mul", range(2)).batch(0)
     outputs = model(x).detach().requires_grad_()
     heads.loss(outputs, y).sum().backward()
@@ -322,6 +322,49 @@ def test_only_learned_exponents_move_apart() -> None:
         torch.testing.assert_close(first, torch.tensor([[p, -p]]))
         assert torch.equal(last[:, 0] - last[:, 1], first[:, 0] - first[:, 1]) == (exponents == "given")
         assert not torch.equal(last.sum(), first.sum())
+
+
+def gated(seeds: range) -> Ensemble:
+    return Ensemble(lambda: gated_heads.GatedHeads(100, "learned"), seeds, broadcasts=True)
+
+
+def test_gated_heads_share_their_first_layer() -> None:
+    model = gated(range(3))
+    x = torch.rand(3, 8, 100) + 1
+    assert [name for name, p in model.named_parameters() if p.shape[-1] == 100] == ["template.product.W_hat"]
+    torch.testing.assert_close(model.template.apart()(x), model(x))
+
+
+def test_the_gate_weighs_logarithms_of_losses() -> None:
+    """With variances of 1 in the targets' and a gate of (1/2, 1/4, 1/4)."""
+    generator = torch.Generator().manual_seed(0)
+    target = (torch.randn(1, 4096, 1, generator=generator) / 3).exp()
+    outputs = target.log().expand(1, 4096, 3).clone()
+    outputs[..., 0] = target[..., 0]
+    factors = torch.tensor([0.9, 0.8, 0.5])  # so that errors vary as 0.1, 0.2 and 0.5 times the targets do
+    mean = outputs.mean(dim=1, keepdim=True)
+    gate = torch.tensor([2.0, 1.0, 1.0]).log().view(1, 1, 3)
+    result = gated_heads.loss(mean + factors * (outputs - mean), target, gate)
+    parts = (1 - factors).square().log()
+    torch.testing.assert_close(result, (parts[0] / 2 + parts[1] / 4 + parts[2] / 4).view(1), rtol=1e-3, atol=0)
+
+
+@pytest.mark.parametrize("head", range(3))
+def test_only_the_head_of_the_gate_is_a_candidate(head: int) -> None:
+    """Rows of the subsets, mul: the product is exact, the quotient is once refitted, and the sum never."""
+    model = gated(range(2))
+    network = model.template
+    with torch.no_grad():
+        masks = torch.stack([DEFAULT.masks(seed) for seed in range(2)])
+        network.product.W_hat.copy_(masks)
+        network.product.half_sum.fill_(1)
+        network.gate[..., head] = 3
+    config = Config(op="mul")
+    data = make_data("mul", range(2))
+    result = gated_heads.evaluate(model, data.validation, data.extrapolation)
+    assert (result["chosen/head"] == head).all()
+    assert (result["extrapolation/error"] < config.threshold()).tolist() == [head > 0] * 2
+    assert (result["unsnapped/extrapolation"] < config.threshold()).tolist() == [head == 1] * 2
 
 
 def test_heads_train_go_on_exactly_and_report(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The results of `--cell heads`: a search over structures, in a table of its own, not among the single units."""
+"""The results of heads: a search over structures, in a table of its own, not among the single units."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from tasks.harness.render import named, number, percent
 from tasks.static_arithmetic.data import OPERATIONS
 from tasks.static_arithmetic.heads import HEADS
 
-CELL = "heads"
+NETWORKS = {"gated-heads": "one, gated", "heads": "three"}
+"""By cell."""
 
 
 def outcomes(record: Record, threshold: float) -> dict[str, np.ndarray]:
@@ -31,7 +32,7 @@ def outcomes(record: Record, threshold: float) -> dict[str, np.ndarray]:
 def table(
     runs: Sequence[Run], published: Mapping[str, Sequence[int]], changed: Callable[[Run], dict[str, Any]]
 ) -> Table:
-    """One row per operation, those of given exponents first.
+    """One row per operation, network and kind of exponents.
 
     Args:
         runs: of heads, finished.
@@ -39,38 +40,40 @@ def table(
         changed: the options of a run that are not the defaults.
     """
     rows = []
-    for run in sorted(runs, key=lambda run: run.config["config"]["exponents"]):
+    for run in sorted(runs, key=lambda run: (run.config["config"]["cell"], run.config["config"]["exponents"])):
         assert run.summary is not None
         rates, metrics, op = run.summary["rates"], run.summary["metrics"], run.summary["config"]["op"]
         heads = [f"{name} {rates[f'chosen/{name}']['count']}" for name in HEADS if rates[f"chosen/{name}"]["count"]]
         rows.append(
             [
                 op,
+                NETWORKS[run.config["config"]["cell"]],
                 percent(rates["solved"]),
                 percent(rates["solved/unsnapped"]),
                 _best({cell: counts[OPERATIONS.index(op)] for cell, counts in published.items()}),
                 ", ".join(heads),
                 number(metrics["solved_at_step"]["median"]),
                 number(metrics["extrapolation/error"]["median"]),
-                f"{run.summary['seeds']} x {run.summary['steps']} x {len(HEADS)}",
+                f"{run.summary['seeds']} x {run.summary['steps']}",
                 named(changed(run)),
             ]
         )
     header = (
-        "operation", "solved", "without snapping", "best single unit", "head chosen", "at step", "error",
-        "seeds x steps x heads", "other options",
+        "operation", "networks", "solved", "without snapping", "best single unit", "head chosen", "at step", "error",
+        "seeds x steps", "other options",
     )  # fmt: skip
     notes = (
         "Not a single unit that learns its operation: three structures (V W x; h1^p h2^q from p = q; the same from "
-        "p = -q), each trained by itself, of which the lowest error on the training range is chosen. The same options "
-        "for all operations.",
+        "p = -q). networks: three, each trained by itself so many steps, of which the lowest error on the training "
+        "range is chosen; or one, whose first layer all structures share and whose gate, learned with it, chooses. The "
+        "same options for all operations.",
         "Priors: these structures; positive row means; by default p starts at 1, which is the answer for mul and div, "
         "and p - q stays what it is; with exponents learned p starts at 0.3, and nothing is kept. Where snapped heads "
         "are candidates: first-layer weights in {-1, 0, 1}, p and q in quarters.",
         "without snapping: only heads as trained are candidates. best single unit: published, of 100 seeds, 5 000 000 "
         "steps, without these priors (Madsen & Johansen 2020).",
     )
-    return Table("Static arithmetic: three heads, chosen on the training range", header, rows, notes)
+    return Table("Static arithmetic: three structures to choose from", header, rows, notes)
 
 
 def _best(counts: Mapping[str, int]) -> str:

@@ -123,7 +123,7 @@ def figure(studies: Studies) -> Figure:
     cells = list(dict.fromkeys(cell for cell, _ in studies))
     ops = [op for op in OPERATIONS if any((cell, op) in studies for cell in cells)]
     figure = Figure(figsize=(5 + 2 * len(ops), 2 + 1.7 * len(cells)), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=(4, 1 + 2 * len(ops)))
+    ((left, right),) = figure.subfigures(1, 2, squeeze=False, width_ratios=(4, 1 + 2 * len(ops)))
     options = next(iter(studies.values()))[PLAIN].config["config"]
     weights = [weight for _, weight in arms if weight != 1]
     _spectrum(

@@ -97,8 +97,8 @@ class Data:
         self._op: Operation = op
         self._range = interpolation_range
         self._device = device
+        self._stream = UniformStream(seeds, (batch_size, subsets.inputs))  # the largest first: too large fails at once
         self._masks = torch.stack([subsets.masks(seed) for seed in seeds]).to(device)
-        self._stream = UniformStream(seeds, (batch_size, subsets.inputs))
         self.validation = self._evaluation_set(VALIDATION_SEED, interpolation_range, eval_size)
         """Inputs ``(N, inputs)``, the same for all seeds, and their targets ``(S, N, 1)``."""
         self.extrapolation = self._evaluation_set(EXTRAPOLATION_SEED, extrapolation_range, eval_size)

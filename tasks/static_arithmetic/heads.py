@@ -6,13 +6,14 @@ Not a unit that learns its operation, but a search over three structures, each t
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from functools import partial
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from nalu import Ensemble, functional, inspection
+from nalu import functional, inspection
 from nalu.heads import AdditiveHead, PowerHead
 from tasks.static_arithmetic.data import spread
 from tasks.static_arithmetic.loss import centred_loss, squared_error
@@ -33,12 +34,11 @@ class Heads(nn.Module):
 
     Args:
         exponents: ``given``: p starts at 1, and p - q stays what it is; ``learned``: p starts at 0.3, nothing is fixed.
-        interpolation_range: of the inputs; only the mean of their size is used.
+        typical: what the powers take for the size of an input, see :class:`nalu.heads.PowerHead`.
     """
 
-    def __init__(self, inputs: int, exponents: Exponents, interpolation_range: tuple[float, ...]) -> None:
+    def __init__(self, inputs: int, exponents: Exponents, typical: float) -> None:
         super().__init__()
-        typical = spread(torch.linspace(0, 1, 1001)[:-1], interpolation_range).abs().mean().item()
         self.sum = AdditiveHead(inputs)
         p = 1.0 if exponents == "given" else NEUTRAL
         build = partial(PowerHead, inputs, learn_difference=exponents == "learned", typical=typical)
@@ -46,6 +46,11 @@ class Heads(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.cat([self.sum(x), self.product(x), self.quotient(x)], dim=-1)
+
+
+def typical_size(interpolation_range: tuple[float, ...]) -> float:
+    """The mean absolute value of inputs from a range."""
+    return spread(torch.linspace(0, 1, 1001)[:-1], interpolation_range).abs().mean().item()
 
 
 def loss(outputs: Tensor, target: Tensor) -> Tensor:
@@ -61,27 +66,43 @@ def loss(outputs: Tensor, target: Tensor) -> Tensor:
     return LOSS_SCALE * total
 
 
-def errors(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+def losses(outputs: Tensor, target: Tensor) -> Tensor:
+    """Each head's centred loss in parts of the variance of its targets (their logarithms), ``(S, B, 3) -> (S, 3)``."""
+    log_target = functional.log_abs(target)
+    parts = []
+    for output, wanted in zip(outputs.split(1, dim=-1), (target, log_target, log_target), strict=True):
+        parts.append(centred_loss(output, wanted, BIAS_WEIGHT) / wanted.var(dim=(1, 2)))
+    return torch.stack(parts, dim=-1)
+
+
+def errors(model: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> Tensor:
     """Mean squared error of each head on inputs that all seeds share, ``(S, 3)``; inf where it is not finite."""
-    outputs = model(x, shared=True)
+    outputs = model(x)
     values = torch.cat([outputs[..., :1], outputs[..., 1:].exp()], dim=-1)
     return (values - y).square().mean(dim=1).nan_to_num(torch.inf, posinf=torch.inf)
 
 
 @torch.no_grad()
 def evaluate(
-    model: Ensemble, validation: tuple[Tensor, Tensor], extrapolation: tuple[Tensor, Tensor]
+    model: Heads, validation: tuple[Tensor, Tensor], extrapolation: tuple[Tensor, Tensor], only: Tensor | None = None
 ) -> dict[str, Tensor]:
     """Errors ``(S,)`` of the candidate of lowest validation error.
 
     Candidates are the heads as trained, with their weights snapped, and with exponents fitted anew to snapped rows.
+
+    Args:
+        model: of stacked parameters.
+        only: which head of each seed may be a candidate, ``(S,)``; by default all.
     """
     snapped = inspection.discretized(model)
     refitted = copy.deepcopy(snapped)
-    for head in (refitted.template.product, refitted.template.quotient):
+    for head in (refitted.product, refitted.quotient):
         head.refit_(validation[0], functional.log_abs(validation[1]))
     models = (model, snapped, refitted)
     inner, outer = (torch.cat([errors(m, *data) for m in models], dim=1) for data in (validation, extrapolation))
+    if only is not None:
+        number = torch.arange(inner.shape[1], device=inner.device) % len(HEADS)
+        inner = torch.where(number == only.unsqueeze(1), inner, torch.inf)
     chosen = inner.argmin(dim=1, keepdim=True)
     trained = inner[:, : len(HEADS)].argmin(dim=1, keepdim=True)
     sparsity = torch.stack([_sparsity(m, name) for m in models for name in HEADS], dim=1)

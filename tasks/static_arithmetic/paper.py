@@ -51,16 +51,25 @@ def _quick(op: Operation) -> tuple[Config, ...]:
     )
 
 
+def _worth_trying(op: Operation) -> tuple[Cell, ...]:
+    """Of an operation: the cells that are made for it, or solved it for some seed, and the linear network."""
+    if op in ("add", "sub"):
+        return ("linear", "relu", "nac", "nalu", "nau", "nmu")
+    return ("linear", "nac-mul", "nalu", "nmu")
+
+
 _CONDITIONED = Config(
     op="mul", cell="nmu", first_seed=FRESH_SEED, seeds=10, steps=5000,
     mean_split="units", bias_weight=0.001, learning_rate=0.02, beta1=0.9, beta2=0.99, warm_up=0.03,
 )  # fmt: skip
+_GATED = Config(cell="gated-heads", exponents="learned", first_seed=FRESH_SEED, seeds=100, steps=3000)
 _QUICK = (
     *(config for op in OPERATIONS for config in _quick(op)),
     _CONDITIONED,
-    *(Config(op=op, cell="heads", first_seed=FRESH_SEED, seeds=10, steps=3000) for op in OPERATIONS),
+    *(replace(_GATED, op=op, seeds=10) for op in OPERATIONS),
 )
-_STANDARD = tuple(Config(op=op, cell=cell, first_seed=FRESH_SEED) for op in OPERATIONS for cell in PUBLISHED)
+_EVERY = tuple(Config(op=op, cell=cell, first_seed=FRESH_SEED) for op in OPERATIONS for cell in PUBLISHED)
+_STANDARD = tuple(config for config in _EVERY if config.cell in _worth_trying(config.op))
 _FULL = tuple(
     replace(
         config,
@@ -73,9 +82,13 @@ _FULL = tuple(
         penalty_start=0.2 if config.cell == "nmu" else 0.001,
         penalty_end=0.4 if config.cell == "nmu" else 0.01,
     )
-    for config in _STANDARD
+    for config in _EVERY
 )
-_HEADS = tuple(Config(op=op, cell="heads", first_seed=FRESH_SEED, seeds=100, steps=3000) for op in OPERATIONS)
+_HEADS = tuple(
+    replace(config, op=op)
+    for config in (_GATED, replace(_GATED, cell="heads"), replace(_GATED, cell="heads", exponents="given"))
+    for op in OPERATIONS
+)
 SWEEP = {"quick": _QUICK, "standard": _STANDARD + _HEADS, "full": _FULL}
 
 
@@ -105,7 +118,7 @@ def score(config: Config, record: Record) -> Score:
         "solved/ever": solved_ever,
         "diverged": np.isinf(errors["interpolation"][-1]),
     }
-    if config.cell == chosen_head.CELL:
+    if config.has_heads:
         outcomes |= chosen_head.outcomes(record, config.threshold())
     if (larger := published_subsets(config.subsets)) is not None:
         outcomes["solved/published_threshold"] = values["extrapolation/error"] < config.threshold(larger)
@@ -129,7 +142,7 @@ def _kinds(runs: Sequence[Run]) -> tuple[list[Run], list[Run], conditioning.Stud
     studies = conditioning.comparisons(finished)
     studied = [run for arms in studies.values() for run in arms.values()]
     rest = [run for run in finished if run not in studied]
-    heads = [run for run in rest if run.config["config"]["cell"] == chosen_head.CELL]
+    heads = [run for run in rest if run.config["config"]["cell"] in chosen_head.NETWORKS]
     return [run for run in rest if run not in heads], heads, studies
 
 

@@ -9,7 +9,7 @@ from functools import cached_property, partial
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from nalu import Ensemble, Gradient, clip_weights_, compiles, inspection, sparsity_penalty
 from nalu.init import Init
@@ -18,7 +18,7 @@ from tasks.harness import config as harness
 from tasks.harness.config import flag, require
 from tasks.harness.contract import Snapshot, State
 from tasks.harness.schedules import cosine, ramp
-from tasks.static_arithmetic import heads
+from tasks.static_arithmetic import gated_heads, heads
 from tasks.static_arithmetic.data import Data, Operation, Subsets
 from tasks.static_arithmetic.loss import centred_loss, squared_error
 from tasks.static_arithmetic.model import Cell, build
@@ -45,13 +45,15 @@ class Recipe:
 
 SATURATING = Recipe(learning_rate=0.1, beta1=0.9, beta2=0.95)
 LINEAR = Recipe(learning_rate=0.1, beta1=0.99, beta2=0.99)
+HEADS = Recipe(learning_rate=0.02, beta1=0.9, beta2=0.99, mean_split="units", warm_up=1 / 30)
 RECIPES = {
     "nac": SATURATING,
     "nac-mul": SATURATING,
     "nalu": SATURATING,
     "nau": Recipe(learning_rate=0.03, beta1=0.99, beta2=0.99, penalty=0.01),
     "nmu": Recipe(learning_rate=0.03, beta1=0.99, beta2=0.99, penalty=10.0),
-    "heads": Recipe(learning_rate=0.02, beta1=0.9, beta2=0.99, mean_split="units", warm_up=1 / 30),
+    "heads": HEADS,
+    "gated-heads": HEADS,
 }
 """By cell; LINEAR for the others."""
 
@@ -64,7 +66,8 @@ class Config(harness.Config):
     """The operation f: a + b, a - b, a * b, a / b, a^2 or the square root of a."""
     cell: Cell = "nalu"
     """The unit of both layers, or of the second one behind the unit it is made for (nac-mul: NAC then NAC-mul; nmu: NAU
-    then NMU), or the activation of an MLP; or heads, three small networks of which validation chooses one."""
+    then NMU), or the activation of an MLP; or heads, three small networks of which validation chooses one; or
+    gated-heads, the same on one first layer, of which a gate chooses."""
     steps: int = 50_000
     """Training steps of every seed; the published setting has 5 000 000."""
     batch_size: int = 128
@@ -116,6 +119,8 @@ class Config(harness.Config):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.require_positive("batch_size", "input_size", "hidden_size", "eval_size")
+        # The threshold is simulated, with a million examples.
+        require(self.input_size <= 1000, f"--input-size must lie in 1..1000, got {self.input_size}")
         for name in ("interpolation_range", "extrapolation_range"):
             _require_range(name, getattr(self, name), lowest=0.0 if self.op == "root" else -LARGEST_INPUT)
         require(0 < self.subset_ratio <= 1, f"--subset-ratio must lie in (0, 1], got {self.subset_ratio}")
@@ -136,12 +141,13 @@ class Config(harness.Config):
             self.bias_weight == 1 or self.batch_size >= 2,
             f"--batch-size must be at least 2 for a --bias-weight other than 1, got {self.batch_size}",
         )
-        if self.cell == "heads":
-            require(self.hidden_size == 2, f"--cell heads has a --hidden-size of 2, got {self.hidden_size}")
-            require(self.bias_weight == 1, f"--cell heads has losses of its own, got --bias-weight {self.bias_weight}")
-            require(self.batch_size >= 2, f"--batch-size must be at least 2 for --cell heads, got {self.batch_size}")
+        if self.has_heads:
+            name = f"--cell {self.cell}"
+            require(self.hidden_size == 2, f"{name} has a --hidden-size of 2, got {self.hidden_size}")
+            require(self.bias_weight == 1, f"{name} has losses of its own, got --bias-weight {self.bias_weight}")
+            require(self.batch_size >= 2, f"--batch-size must be at least 2 for {name}, got {self.batch_size}")
         else:
-            require(self.exponents == "given", f"--exponents is for --cell heads, got {self.exponents}")
+            require(self.exponents == "given", f"--exponents is for --cell heads and gated-heads, got {self.exponents}")
         for name in ("beta1", "beta2"):
             require(0 <= (getattr(self, name) or 0) < 1, f"{flag(name)} must lie in [0, 1), got {getattr(self, name)}")
         penalty, start, end = self.penalty or 0.0, self.penalty_start, self.penalty_end
@@ -170,6 +176,11 @@ class Config(harness.Config):
     def threshold(self, subsets: Subsets | None = None) -> float:
         """The extrapolation error below which a seed is solved."""
         return threshold(self.op, subsets or self.subsets, self.extrapolation_range)
+
+    @property
+    def has_heads(self) -> bool:
+        """Whether the cell is no kind of layer but a set of heads."""
+        return self.cell in ("heads", "gated-heads")
 
     def learning_rate_at(self, step: int) -> float:
         """The learning rate of a step, counted from 0."""
@@ -213,15 +224,15 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
     if state is None:
         start = 0
         x, y = data.batch(0)
-        yield snapshot(0, training_loss(config, model(x), y).detach())
+        yield snapshot(0, training_loss(config, model, x, y).detach())
     else:
         start = state["step"]
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
 
-    def objective(model: nn.Module, uniform: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    def objective(model: Ensemble, uniform: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         x, y = data.examples(uniform)
-        loss = training_loss(config, model(x), y)
+        loss = training_loss(config, model, x, y)
         return (loss + weight * sparsity_penalty(model) if config.recipe.penalty > 0 else loss), loss
 
     gradient = Gradient(model, objective, compiled=compiles(config.steps))
@@ -234,10 +245,13 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
             yield snapshot(step + 1, loss)
 
 
-def training_loss(config: Config, prediction: Tensor, target: Tensor) -> Tensor:
-    """What is minimised, but for the regulariser, ``(S, B, 1) -> (S,)``; for heads ``(S, B, 3)``."""
+def training_loss(config: Config, model: Ensemble, x: Tensor, target: Tensor) -> Tensor:
+    """What is minimised, but for the regulariser, ``(S, B, inputs), (S, B, 1) -> (S,)``."""
+    prediction = model(x)
     if config.cell == "heads":
         return heads.loss(prediction, target)
+    if config.cell == "gated-heads":
+        return gated_heads.loss(prediction, target, model.template.gate)
     if config.bias_weight == 1:  # the same number as below, with other rounding
         return squared_error(prediction, target)
     return centred_loss(prediction, target, config.bias_weight)
@@ -245,8 +259,13 @@ def training_loss(config: Config, prediction: Tensor, target: Tensor) -> Tensor:
 
 def _ensemble(config: Config) -> Ensemble:
     if config.cell == "heads":
-        build_heads = partial(heads.Heads, config.input_size, config.exponents, config.interpolation_range)
-        return Ensemble(build_heads, config.seed_range, broadcasts=True)
+        typical = heads.typical_size(config.interpolation_range)
+        return Ensemble(
+            partial(heads.Heads, config.input_size, config.exponents, typical), config.seed_range, broadcasts=True
+        )
+    if config.cell == "gated-heads":
+        build_gated = partial(gated_heads.GatedHeads, config.input_size, config.exponents)
+        return Ensemble(build_gated, config.seed_range, broadcasts=True)
     build_layers = partial(build, config.cell, config.input_size, config.hidden_size, config.init)
     return Ensemble(build_layers, config.seed_range)
 
@@ -254,8 +273,11 @@ def _ensemble(config: Config) -> Ensemble:
 @torch.no_grad()
 def evaluate(config: Config, data: Data, model: Ensemble) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Metrics of every seed, ``(S,)``, and its gates where there are any."""
-    if config.cell == "heads":
-        metrics = heads.evaluate(model, data.validation, data.extrapolation)
+    if config.has_heads:
+        if config.cell == "gated-heads":
+            metrics = gated_heads.evaluate(model, data.validation, data.extrapolation)
+        else:
+            metrics = heads.evaluate(model.template, data.validation, data.extrapolation)
         return {**metrics, "solved": metrics["extrapolation/error"] < config.threshold()}, {}
     model.eval()  # units that draw noise draw none
     x, y = data.validation
@@ -298,7 +320,7 @@ def _optimizer(config: Config, model: Ensemble) -> torch.optim.Optimizer | MeanS
 
 def _require_range(name: str, bounds: tuple[float, ...], lowest: float) -> None:
     wanted = f"{flag(name)} must be LOW HIGH, or LOW HIGH LOW HIGH for two intervals of one width"
-    given = f"got {' '.join(f'{bound:g}' for bound in bounds)}"
+    given = f"got {' '.join(str(bound).removesuffix('.0') for bound in bounds)}"
     require(len(bounds) in (2, 4), f"{wanted}, {given}")
     require(
         all(lowest <= bound <= LARGEST_INPUT for bound in bounds),
