@@ -57,7 +57,10 @@ class GridWorldTime(gymnasium.Env[dict[str, np.ndarray], np.int64]):
         ValueError: for an argument or an option that cannot be used.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": list(get_args(RenderMode)), "render_fps": 5}
+    metadata: ClassVar[dict[str, Any]] = {  # type: ignore[misc]  # gymnasium has it as no class variable
+        "render_modes": list(get_args(RenderMode)),
+        "render_fps": 5,
+    }
 
     def __init__(
         self,
@@ -114,7 +117,10 @@ class GridWorldTimeVector(VectorEnv):
     options hold for all worlds alike. Arguments: ``num_envs``, and those of :class:`GridWorldTime`.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {**GridWorldTime.metadata, "autoreset_mode": AutoresetMode.NEXT_STEP}
+    metadata: ClassVar[dict[str, Any]] = {  # type: ignore[misc]  # as above
+        **GridWorldTime.metadata,
+        "autoreset_mode": AutoresetMode.NEXT_STEP,
+    }
 
     def __init__(
         self,
@@ -193,7 +199,7 @@ class GridWorldTimeVector(VectorEnv):
         return {"time": self._time.copy(), "_time": np.ones(self.num_envs, bool)}
 
 
-def _space(observation: Observation) -> Dict:
+def _space(observation: Observation) -> gymnasium.Space[Any]:
     if observation not in get_args(Observation):
         raise ValueError(f"observation must be one of {', '.join(get_args(Observation))}, got {observation!r}")
     image = observations(observation)

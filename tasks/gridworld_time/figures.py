@@ -90,7 +90,7 @@ def _panel(axes: Axes, kind: str, runs: Sequence[Run]) -> None:
         longest = max(longest, times[-1])
     times = np.unique(np.geomspace(1, longest, 100).round()).astype(int)
     if kind == "reward":
-        _references(axes, times)
+        _references(axes, times.tolist())
     if kind == "time":
         axes.plot(times, times, ":", color="0.4", linewidth=1)
         axes.set(yscale="log")
@@ -101,7 +101,7 @@ def _panel(axes: Axes, kind: str, runs: Sequence[Run]) -> None:
     axes.grid(alpha=0.3)
 
 
-def _references(axes: Axes, times: np.ndarray) -> None:
+def _references(axes: Axes, times: Sequence[int]) -> None:
     """What simple policies earn, in grey; the paper's figure in words."""
     rules = Rules()
     best = optimum(times, rules)

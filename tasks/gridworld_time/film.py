@@ -62,7 +62,8 @@ def record_episode(
     features = agents.features()
     lanes = torch.ones(len(agents), 1, dtype=torch.long, device=features.device)
     episodes = Episodes(agents, features, start * lanes, instruction * lanes, limits)
-    cells, actions, target = [int(START_AGENT[start])], [], int(START_TARGET[start])
+    actions: list[int] = []
+    cells, target = [int(START_AGENT[start])], int(START_TARGET[start])
     while cells[-1] != target and len(actions) < rules.time_out(instruction):
         action = episodes.look()[0].argmax(dim=-1)
         episodes.act(action)

@@ -75,6 +75,8 @@ class Ternary(nn.Module):
 class Oracle(nn.Module):
     """Adds the first input and subtracts the others: given T and then a 1 at every step, T - t. Nothing is learned."""
 
+    W: Tensor
+
     def __init__(self, in_features: int, out_features: int) -> None:
         super().__init__()
         self.register_buffer("W", torch.tensor([1.0] + [-1.0] * (in_features - 1)).repeat(out_features, 1))
@@ -234,6 +236,8 @@ class Agents(nn.Module):
     Since there are only 600 pictures, they are encoded once per batch of episodes and looked up at every step: the same
     numbers and the same gradient as to encode what each agent sees.
     """
+
+    seen: Tensor
 
     def __init__(self, design: Design, seeds: range) -> None:
         super().__init__()

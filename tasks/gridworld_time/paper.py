@@ -41,7 +41,7 @@ FRESH_SEED = 3000
 _LSTM = Config(first_seed=FRESH_SEED, eval_longest=1000)
 _NAC = replace(_LSTM, instruction_path="nac")
 _ACCUMULATOR = replace(_LSTM, instruction_path="accumulator", steps=4000, eval_every=2000)
-_PIXELS = {"observation": "pixels", "eval_longest": 100}
+_PIXELS: dict[str, Any] = {"observation": "pixels", "eval_longest": 100}
 _STANDARD = (
     _LSTM,
     _NAC,
@@ -80,7 +80,7 @@ def score(config: Config, record: Record) -> Score:
 
     def mastered(policy: str) -> np.ndarray:
         rewards, exact = (curve(kind, policy, TRAINED) for kind in ("reward", "exact"))
-        return (rewards >= LEAST_REWARD).all(axis=0) & (exact >= LEAST_EXACT).all(axis=0)
+        return np.all((rewards >= LEAST_REWARD) & (exact >= LEAST_EXACT), axis=0)
 
     shown = [T for T in SHOWN if T in config.times]
     values = {"interpolation/error": error, "extrapolation/error": record.errors("extrapolation/error")[-1]}

@@ -20,9 +20,9 @@ def random_walk(times: Sequence[int], rules: Rules) -> np.ndarray:
     for target in range(CELLS):
         elsewhere = np.eye(CELLS)
         rows = np.isin(START_TARGET, target)
-        for time in range(1, longest + 1):
+        for step in range(1, longest + 1):
             elsewhere = elsewhere @ steps
-            arrives[time, rows] = elsewhere[START_AGENT[rows], target]
+            arrives[step, rows] = elsewhere[START_AGENT[rows], target]
             elsewhere[:, target] = 0  # an episode ends there
     time = np.arange(1, longest + 1)
     return np.array(

@@ -59,12 +59,12 @@ def play(
     episodes = Episodes(agents, features, start, instruction)
     going = torch.ones_like(instruction, dtype=torch.bool)
     steps: list[tuple[Tensor, ...]] = []
-    for time, drawn in enumerate(uniform.unbind(dim=1), start=1):
+    for t, drawn in enumerate(uniform.unbind(dim=1), start=1):
         place = episodes.place
         action = sample(episodes.look()[0], drawn)
         arrived = episodes.act(action) & going
         steps.append((place, action, arrived, going))
-        going = going & ~arrived & (time < rules.time_out(instruction))
+        going = going & ~arrived & (t < rules.time_out(instruction))
         if not going.any():
             break
     place, action, arrived, going = map(torch.stack, zip(*steps, strict=True))
@@ -78,8 +78,8 @@ def _longest_first(place: Tensor, action: Tensor, reward: Tensor, going: Tensor,
     order = length.argsort(dim=1, descending=True, stable=True)
     widths = tuple(int(width) for width in going.sum(dim=2).amax(dim=1).tolist() if width)
     by_time = order.expand(len(widths), -1, -1)
-    sorted_ = (x[: len(widths)].gather(2, by_time) for x in (place, action, reward, going))
-    return Rollout(*sorted_, instruction=instruction.gather(1, order), widths=widths)
+    place, action, reward, going = (x[: len(widths)].gather(2, by_time) for x in (place, action, reward, going))
+    return Rollout(place, action, reward, going, instruction.gather(1, order), widths)
 
 
 def replay(agents: Agents, features: Tensor, rollout: Rollout) -> tuple[Tensor, Tensor]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
@@ -300,7 +300,11 @@ def shown_episodes(config: Config, agents: Agents) -> list[Episode]:
 
 def film_strips(config: Config, agents: Agents) -> dict[str, Callable[[], Figure]]:
     """What draws each of the shown episodes, by tag."""
-    return {f"episode/T_{T}": lambda k=k: strip(shown_episodes(config, agents)[k]) for k, T in enumerate(SHOWN_T)}
+
+    def draw(number: int) -> Figure:
+        return strip(shown_episodes(config, agents)[number])
+
+    return {f"episode/T_{T}": partial(draw, k) for k, T in enumerate(SHOWN_T)}
 
 
 SMOKE = Config(

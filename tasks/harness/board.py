@@ -64,8 +64,8 @@ class Board:
         if speed is not None:
             self._writer.add_scalar("speed/model_steps_per_second", speed, step)
         if self._turn(step, HISTOGRAMS):
-            for name, values in {**_weights(snapshot), **snapshot.histograms}.items():
-                finite = values[torch.isfinite(values)]
+            for name, numbers in {**_weights(snapshot), **snapshot.histograms}.items():
+                finite = numbers[torch.isfinite(numbers)]
                 if finite.numel():
                     self._writer.add_histogram(name, finite.float().cpu(), step)
         if self._turn(step, IMAGES):
@@ -86,7 +86,7 @@ class Board:
         # The first summary would declare the columns of the whole table; without it they are those of all runs.
         _, *session = hparams(options, final)
         for summary in session:
-            self._writer.file_writer.add_summary(summary)
+            self._writer.file_writer.add_summary(summary)  # type: ignore[attr-defined]  # torch declares it None
         for name, value in final.items():
             self._writer.add_scalar(name, value, self._config.steps)
 

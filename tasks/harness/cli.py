@@ -10,15 +10,17 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, make_dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import tyro
 
-from tasks.harness.config import Config, OptionError
+from tasks.harness.config import Config, OptionError, require
 from tasks.harness.contract import Task
 from tasks.harness.directory import default_directory
 from tasks.harness.errors import UserError
+from tasks.harness.plain import is_text, plain
 from tasks.harness.progress import progress_bar
 from tasks.harness.record import CONFIG, read_json
 from tasks.harness.registry import load_task, task_names
@@ -26,6 +28,9 @@ from tasks.harness.render import show, summary_table
 from tasks.harness.run import run
 
 T = TypeVar("T")
+
+TOO_LARGE = ("allocate memory", "out of memory", "Storage size calculation overflowed")
+"""What torch says, in errors of no kind of their own, of tensors that do not fit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +43,9 @@ class RunOptions:
     """Go on with the run in the directory; options that are not given are taken from it."""
     overwrite: bool = False
     """Delete the run in the directory first."""
+
+    def __post_init__(self) -> None:
+        require(self.out is None or is_text(str(self.out)), f"--out must be a path in UTF-8, got {self.out}")
 
 
 def run_task(name: str, arguments: Sequence[str] | None = None) -> NoReturn:
@@ -65,7 +73,7 @@ def guarded(command: Callable[[], None]) -> NoReturn:
     except MemoryError as error:
         _fail(f"not enough memory for these sizes; use fewer --seeds or smaller batches ({error})")
     except RuntimeError as error:
-        if "allocate memory" not in str(error) and "out of memory" not in str(error):
+        if not any(words in str(error) for words in TOO_LARGE):
             raise
         _fail("not enough memory for these sizes; use fewer --seeds or smaller batches")
     except OSError as error:
@@ -106,7 +114,7 @@ def _run_task(name: str, arguments: list[str]) -> None:
         raise UserError("--resume and --overwrite exclude each other")
     directory = options.out or default_directory(task, config)
     if options.resume and (directory / CONFIG).exists():
-        stored = read_json(directory / CONFIG).get("config")
+        stored: Any = read_json(directory / CONFIG).get("config")
         with contextlib.suppress(OptionError, TypeError):  # another task's run, or a damaged one, which run() reports
             config, options = parse_run(task, arguments, task.config.from_dict(stored), program)
     with progress_bar() as progress:
@@ -121,7 +129,7 @@ def _run_task(name: str, arguments: list[str]) -> None:
         )
     assert finished.summary is not None
     show(summary_table(finished.summary, config.label()))
-    print(f"record: {directory}")
+    print(plain(f"record: {directory}"))
 
 
 def parse_run(task: Task, arguments: list[str], default: Config, program: str) -> tuple[Config, RunOptions]:
@@ -129,11 +137,11 @@ def parse_run(task: Task, arguments: list[str], default: Config, program: str) -
     options = make_dataclass(
         "Options",
         [
-            ("task", tyro.conf.OmitArgPrefixes[task.config], field(default=default)),
+            ("task", tyro.conf.OmitArgPrefixes[task.config], field(default=default)),  # type: ignore[misc, name-defined]
             ("run", tyro.conf.OmitArgPrefixes[RunOptions], field(default=RunOptions())),
         ],
     )
-    parsed = parse(options, arguments, program, f"{task.title}. {task.source}.")
+    parsed: Any = parse(options, arguments, program, f"{task.title}. {task.source}.")
     return parsed.task, parsed.run
 
 
@@ -150,7 +158,7 @@ def _console(arguments: list[str]) -> None:
     }
     for name in task_names():
         task = load_task(name)
-        commands[task.command] = (f"{task.title} ({task.source})", lambda rest, name=name: _run_task(name, rest))
+        commands[task.command] = (f"{task.title} ({task.source})", partial(_run_task, name))
     if not arguments or arguments[0] in ("-h", "--help"):
         print("usage: nalu COMMAND [OPTIONS]      (nalu COMMAND --help for its options)\n")
         for name, (description, _) in commands.items():
@@ -181,5 +189,5 @@ def _one_line(panel: str, program: str) -> str:
 
 
 def _fail(message: str, status: int = 2) -> NoReturn:
-    print(f"error: {message}" if status == 2 else message, file=sys.stderr)
+    print(plain(f"error: {message}" if status == 2 else message), file=sys.stderr)
     sys.exit(status)

@@ -115,7 +115,8 @@ class Config:
         kinds = get_type_hints(cls)
         for name, value in values.items():
             require(_is_a(value, kinds[name]), f"{flag(name)} cannot be {value!r}")
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        options: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in values.items()}
+        return cls(**options)
 
 
 def _is_a(value: Any, kind: Any) -> bool:

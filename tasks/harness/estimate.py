@@ -63,7 +63,7 @@ def measure(job: Job) -> Cost:
     try:
         start, state = seconds(FEW)
         few, _ = seconds(FEW, state)
-        more = min(max(int(0.5 * FEW / few), 4 * FEW), 100 * FEW)
+        more = min(max(int(0.5 * FEW / max(few, 1e-9)), 4 * FEW), 100 * FEW)
         many, _ = seconds(more, state)
     finally:
         torch.set_num_threads(threads)

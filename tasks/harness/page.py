@@ -13,6 +13,7 @@ from jinja2 import Environment, StrictUndefined
 
 from tasks.harness import again, curves, verdict
 from tasks.harness.contract import Table
+from tasks.harness.plain import plain
 from tasks.harness.record import Run
 from tasks.harness.verdict import Verdict
 
@@ -64,7 +65,7 @@ def page(chapters: Sequence[Chapter], pictures: Mapping[str, Sequence[Picture]],
     # Whatever comes from a record may come from a stranger: everything that is filled in is escaped.
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     parts = [_part(chapter, pictures[chapter.task.name]) for chapter in chapters]
-    total = sum((part["count"] for part in parts), Counter())
+    total: Counter[Verdict] = sum((part["count"] for part in parts), Counter())
     return environment.from_string(TEMPLATE.read_text()).render(
         parts=parts,
         problems=problems,
@@ -113,19 +114,27 @@ def _verdicts(table: Table) -> list[Verdict | None]:
 def _provenance(runs: Sequence[Run]) -> dict[str, str]:
     """What the runs were made with, each value once."""
 
-    def each(values: list[Any]) -> str:
-        return ", ".join(dict.fromkeys(str(value) for value in values))
+    def each(values: list[str]) -> str:
+        return ", ".join(dict.fromkeys(values))
 
     versions = [run.config.get("versions") for run in runs]
-    packages = [f"{name} {version}" for found in versions if isinstance(found, dict) for name, version in found.items()]
+    packages = [
+        plain(f"{name} {version}")
+        for found in versions
+        if isinstance(found, dict)
+        for name, version in found.items()
+        if isinstance(version, str)
+    ]
+    devices = [run.config.get("device") for run in runs]
     return {
         "commit": each([_commit(run) for run in runs]),
         "versions": each(packages) or "not recorded",
-        "machine": each([run.config.get("device", "not recorded") for run in runs]),
+        "machine": each([plain(device) if isinstance(device, str) else "not recorded" for device in devices]),
     }
 
 
 def _commit(run: Run) -> str:
     """Short, and whether files differed from it; config.json has it whole."""
-    commit, *changed = str(run.config.get("git_commit") or "outside a repository").split("-dirty")
-    return commit[:12] + (" (changed)" if changed else "") if commit.isalnum() else commit
+    recorded = run.config.get("git_commit")
+    commit, *changed = (recorded if isinstance(recorded, str) else "outside a repository").split("-dirty")
+    return commit[:12] + (" (changed)" if changed else "") if commit.isalnum() else plain(commit)

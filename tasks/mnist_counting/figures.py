@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tasks.harness.record import Run
 from tasks.mnist_counting.data import CLASSES, PROBLEMS, TARGETS, Target
@@ -65,7 +65,7 @@ def _lines(axes: Axes, target: Target, runs: Sequence[Run]) -> None:
         assert run.summary is not None
         options, metrics = run.summary["config"], run.summary["metrics"]
 
-        def values(name: str, metrics: dict = metrics) -> list[float]:
+        def values(name: str, metrics: dict[str, Any] = metrics) -> list[float]:
             found = [metrics[f"error/length_{n}"][name] for n in lengths]
             return [math.nan if value is None else max(value, SMALLEST) for value in found]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -58,7 +58,7 @@ class Encoder(nn.Module):
 class Recurrent(nn.Module):
     """``cell`` over a series and ``output`` of each of its states: ``(..., T, features) -> (..., T, outputs)``."""
 
-    def __init__(self, cell: nn.Module, output: nn.Module) -> None:
+    def __init__(self, cell: Any, output: nn.Module) -> None:
         super().__init__()
         self.cell = cell
         self.output = output
@@ -171,7 +171,7 @@ def build_recurrent(
 
 
 @torch.no_grad()
-def _set_identity_(unit: nn.Module, columns: slice, scale: float) -> None:
+def _set_identity_(unit: NAC | NALU | NAU | NMU, columns: slice, scale: float) -> None:
     """Make a block of weights the identity; of a NAC or NALU, W_hat and M_hat ``scale`` times the identity."""
     block = unit.W_hat[:, columns]
     identity = torch.eye(*block.shape)

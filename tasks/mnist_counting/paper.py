@@ -163,7 +163,8 @@ def _table(target: Target, runs: Sequence[Run]) -> Table:
         else:
             row.append(_verdict(run, target))
         rows.append([*row, options["dataset"], f"{run.summary['seeds']} x {run.summary['steps']}", _changed(options)])
-        cell_ends = i + 1 == len(runs) or runs[i + 1].summary["config"]["cell"] != options["cell"]
+        following = runs[i + 1].summary if i + 1 < len(runs) else None
+        cell_ends = following is None or following["config"]["cell"] != options["cell"]
         if cell_ends and options["cell"] in RECALLED.get(target, {}):
             published = RECALLED[target][options["cell"]]
             rows.append([options["cell"], "paper (as recalled)", *published, "–", "–", "–", "mnist", "–", ""])

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -87,6 +87,10 @@ class Config(harness.Config):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.require_positive("eval_size", "clip")
+        require(
+            self.data_dir.isprintable() and len(self.data_dir) <= 1000,
+            f"--data-dir must be a path of at most 1000 printable characters, got {self.data_dir!r}",
+        )
         for name in ("batch_size", "hidden_size", "encoder_rate", "cell_rate", "bias_weight"):
             if getattr(self, name) is not None:
                 self.require_positive(name)
@@ -115,7 +119,7 @@ class Config(harness.Config):
             "gate_bias": 10.0 if self.cell == "nalu" else 0.0,
             "penalty": 0.01 if arithmetic else 0.0,
         }
-        missing = {name: value for name, value in defaults.items() if getattr(self, name) is None}
+        missing: dict[str, Any] = {name: value for name, value in defaults.items() if getattr(self, name) is None}
         dataset = resolve("auto", Path(self.data_dir)) if self.dataset == "auto" else self.dataset
         return replace(self, **missing, dataset=dataset)
 

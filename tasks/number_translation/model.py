@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -50,7 +50,7 @@ class Embedding(nn.Module):
 class Reader(nn.Module):
     """A recurrent cell over the embedded words, and a head on its last state."""
 
-    def __init__(self, embedding: nn.Module, cell: nn.Module, head: nn.Module, scale: float) -> None:
+    def __init__(self, embedding: nn.Module, cell: Any, head: nn.Module, scale: float) -> None:
         super().__init__()
         self.embedding = embedding
         self.cell = cell
@@ -130,6 +130,7 @@ class Transformer(nn.Module):
         present = one_hot.sum(dim=-1) > 0
         x = self.embedding(one_hot) + self.position[-one_hot.shape[-2] :]  # counted from the end
         for block in self.blocks:
+            assert isinstance(block, nn.ModuleDict)
             x = x + block["mix"](self._attend(block["qkv"](block["norm"](x)), present))
             x = x + block["mlp"](x)
         return self.scale * self.head(x[..., -1, :]).squeeze(-1)
@@ -169,17 +170,13 @@ class NALUCell(nn.Module):
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         unit = partial(NALU, gate_bias=GATE_BIAS, init="glorot_uniform")
-        self.reader = Reader(
-            Embedding(sizes.words, sizes.embedding, 1.0),
-            ArithmeticCell(unit, sizes.embedding, 1),
-            nn.Identity(),
-            1.0,
-        )
+        embedding = Embedding(sizes.words, sizes.embedding, 1.0)
+        self.reader = Reader(embedding, ArithmeticCell(unit, sizes.embedding, 1), nn.Identity(), 1.0)
         with torch.no_grad():
             cell = self.reader.cell.unit
             cell.W_hat[:, -1] = cell.M_hat[:, -1] = ACCUMULATING
             cell.G[:, -1] = 0.0
-            self.reader.embedding.weight.mul_(EMBEDDING_SCALE)
+            embedding.weight.mul_(EMBEDDING_SCALE)
 
     def forward(self, one_hot: Tensor) -> Tensor:
         return self.reader(one_hot)

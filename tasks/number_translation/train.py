@@ -113,6 +113,9 @@ class Config(harness.Config):
         for name in ("embedding", "embedding_std", "hidden", "learning_rate", "clip"):
             if getattr(self, name) is not None:
                 self.require_positive(name)
+        for name in ("train_size", "validation_size"):  # each number is put into words to see which words it has
+            value = getattr(self, name)
+            require(value <= 10_000, f"{harness.flag(name)} must lie in 1..10000, got {value}")
         require(100 <= self.limit <= 10**9, f"--limit must lie in 100..1000000000, got {self.limit}")
         require((self.batch_size or 0) >= 0, f"--batch-size must not be negative, got {self.batch_size}")
         require(
@@ -223,7 +226,7 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
             known = (length <= known_words).to(dtype)
             newton.step(x, y, known, config.penalty if step < PENALIZED * config.steps else 0.0)
         else:
-            chosen = slice(None)
+            chosen: slice | tuple[Tensor, Tensor] = slice(None)
             if recipe.batch_size:
                 picked = (stream.batch(step).to(device) * y.shape[1]).long()
                 chosen = torch.arange(len(model), device=device).unsqueeze(-1), picked

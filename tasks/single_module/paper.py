@@ -23,7 +23,7 @@ OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 
 _QUICK = tuple(
     Config(op=op, cell=cell, seeds=5, steps=3000, eval_size=1000)
-    for op, cell in (("add", "nau"), ("sub", "nau"), ("mul", "nmu"), ("div", "realnpu"))
+    for op, cell in zip(OPERATIONS, ("nau", "nau", "nmu", "realnpu"), strict=True)
 )
 _STANDARD = tuple(Config(op=op, cell=name) for name, unit in UNITS.items() for op in unit.operations)
 _FULL = tuple(replace(config, input_size=inputs) for inputs in (10, 100) for config in _STANDARD)
@@ -44,7 +44,10 @@ def score(config: Config, record: Record) -> Score:
         return np.max([score.values[value] for score in by_range.values()], axis=0)
 
     values = {name: worst(name) for name in ("interpolation/error", "extrapolation/error")}
-    outcomes = {"solved": over_ranges("solved").all(axis=0), "diverged": over_ranges("diverged").any(axis=0)}
+    outcomes: dict[str, np.ndarray] = {
+        "solved": np.all(over_ranges("solved"), axis=0),
+        "diverged": np.any(over_ranges("diverged"), axis=0),
+    }
     for name, result in by_range.items():
         values |= {f"{value}/{name}": result.values[value] for value in BY_RANGE}
         outcomes |= {f"{outcome}/{name}": result.outcomes[outcome] for outcome in OUTCOMES}
@@ -137,7 +140,7 @@ def _figure(op: Operation, runs: Sequence[Run]) -> Figure:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(12, 9), layout="constrained")
-    colours = matplotlib.colormaps["tab20" if len(runs) > 10 else "tab10"].colors
+    colours = matplotlib.color_sequences["tab20" if len(runs) > 10 else "tab10"]
     grid = figure.subplots(len(PANELS), sharex=True)
     for axes, (label, part, name) in zip(grid, PANELS, strict=True):
         for number, run in enumerate(runs):
@@ -168,7 +171,8 @@ def _intervals(run: Run, part: str, name: str) -> tuple[np.ndarray, list[float],
     results = [run.summary[part].get(f"{name}/{bounds}") for bounds in RANGES]
     found = [(x, result) for x, result in enumerate(results) if result is not None and result[centre] is not None]
     x, values = [x for x, _ in found], [result for _, result in found]
-    return np.array(x, float), *([result[key] for result in values] for key in (centre, "low", "high"))
+    middle, low, high = ([result[key] for result in values] for key in (centre, "low", "high"))
+    return np.array(x, float), middle, low, high
 
 
 def _count(rates: Sequence[dict[str, Any]]) -> str:

@@ -37,5 +37,5 @@ RANGES = {
 }
 """By name, in the order of the tables."""
 
-RangeName = Literal[*RANGES]
+RangeName = Literal[*RANGES]  # type: ignore[valid-type]  # the names are data
 """The names, as the type of an option."""
