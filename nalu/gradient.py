@@ -82,7 +82,11 @@ class Gradient:
         detached = {name: parameter.detach() for name, parameter in self._parameters.items()}
         gradients, (_, reported) = self._compiled(detached, *inputs)
         for name, parameter in self._parameters.items():
-            parameter.grad = gradients[name]
+            gradient = gradients[name]
+            if gradient.stride() != parameter.stride():
+                # A fused optimiser on the CPU reads both as they lie in memory.
+                gradient = torch.empty_like(parameter).copy_(gradient)
+            parameter.grad = gradient
         return reported
 
     def _compile(self) -> Callable[..., tuple[dict[str, Tensor], tuple[Tensor, Tensor]]]:

@@ -84,6 +84,22 @@ def test_what_is_frozen_gets_no_gradient(compiled: bool):
 
 
 @needs_compiler
+def test_gradients_lie_in_memory_as_their_parameters_do():
+    """The compiler may leave that of torch's linear layer transposed, which a fused Adam would not notice."""
+    plain, fast = (Ensemble(lambda: nn.Linear(3, 2), SEEDS) for _ in range(2))
+    x = torch.randn(len(SEEDS), 16, 3, generator=torch.Generator().manual_seed(1))
+
+    def square(model: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
+        loss = (model(x) - 1).square().mean(dim=(1, 2))
+        return loss, loss
+
+    for model, compiled in ((plain, False), (fast, True)):
+        Gradient(model, square, compiled=compiled)(x)
+        torch.optim.Adam(model.parameters(), lr=0.1, fused=True).step()
+    torch.testing.assert_close(list(fast.parameters()), list(plain.parameters()))
+
+
+@needs_compiler
 def test_the_weight_is_no_constant():
     model = ensemble("nau")
     gradient = Gradient(model, objective, compiled=True)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from nalu import Ensemble
+from nalu import Ensemble, Gradient, compiles
 from nalu.init import Init
 from tasks.harness import config as harness
 from tasks.harness.contract import Snapshot, State
@@ -51,25 +51,26 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
     model = Ensemble(lambda: build(config.cell, config.width, config.init), config.seed_range).to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
 
-    def squared_error() -> Tensor:
-        return (model(x, shared=True) - x).square().mean(dim=(1, 2))
+    def objective(model: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
+        loss = (model(x, shared=True) - x).square().mean(dim=(1, 2))
+        return loss, loss
+
+    gradient = Gradient(model, objective, compiled=compiles(config.steps))
 
     def snapshot(step: int, loss: Tensor) -> Snapshot:
         live = {"step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
-        return Snapshot(step, {"train/loss": loss.detach(), **evaluate(model, device)}, model, live)
+        return Snapshot(step, {"train/loss": loss, **evaluate(model, device)}, model, live)
 
     if state is None:
         start = 0
-        yield snapshot(0, squared_error())
+        yield snapshot(0, objective(model, x)[0].detach())
     else:
         start = state["step"]
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
 
     for step in range(start, config.steps):
-        loss = squared_error()
-        optimizer.zero_grad()
-        loss.sum().backward()
+        loss = gradient(x)
         optimizer.step()
         if config.due(step + 1):
             yield snapshot(step + 1, loss)
