@@ -57,8 +57,8 @@ _STANDARD = (
     replace(_ACCUMULATOR, unit="oracle"),
     replace(_LSTM, **_PIXELS),
     replace(_NAC, **_PIXELS),
-    # With 64 units and 4000 steps, one seed of 3000 to 3004 was off by a step; so these are others.
-    replace(_ACCUMULATOR, **_PIXELS, hidden_size=128, steps=6000, eval_every=3000, first_seed=4000),
+    # With 64 units one seed of 3000 to 3004 was off by a step; so these are others, on which nothing was chosen.
+    replace(_ACCUMULATOR, **_PIXELS, hidden_size=128, eval_every=4000, first_seed=100),
 )
 _SMALL: dict[str, Any] = {"seeds": 2, "eval_longest": 40}
 _QUICK = (

@@ -62,7 +62,7 @@ _CONDITIONED = Config(
     op="mul", cell="nmu", first_seed=FRESH_SEED, seeds=10, steps=5000,
     mean_split="units", bias_weight=0.001, learning_rate=0.02, beta1=0.9, beta2=0.99, warm_up=0.03,
 )  # fmt: skip
-_GATED = Config(cell="gated-heads", exponents="learned", first_seed=FRESH_SEED, seeds=100, steps=3000)
+_GATED = Config(cell="gated-heads", exponents="learned", first_seed=FRESH_SEED, seeds=100, steps=3000, eval_every=500)
 _QUICK = (
     *(config for op in OPERATIONS for config in _quick(op)),
     _CONDITIONED,
