@@ -33,6 +33,8 @@ def name(options: Mapping[str, Any]) -> str:
         words.append({"lstm": "T to the LSTM", "nac": "T also through a NAC"}[options["instruction_path"]])
         if options["instruction_at"] == "start":
             words.append("told once")
+    if options["hidden_size"] != Config.hidden_size:
+        words.append(f"hidden size {options['hidden_size']}")
     return ", ".join(words)
 
 
