@@ -52,10 +52,10 @@ def _quick(op: Operation) -> tuple[Config, ...]:
 
 
 def _worth_trying(op: Operation) -> tuple[Cell, ...]:
-    """Of an operation: the cells that are made for it, or solved it for some seed, and the linear network."""
+    """Of an operation: the cells that are made for it, or solved it for some seed in the study."""
     if op in ("add", "sub"):
-        return ("linear", "relu", "nac", "nalu", "nau", "nmu")
-    return ("linear", "nac-mul", "nalu", "nmu")
+        return ("linear", "nac", "nalu", "nau", "nmu")
+    return ("nac-mul", "nalu", "nmu")
 
 
 _CONDITIONED = Config(
