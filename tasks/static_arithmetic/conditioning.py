@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,7 +39,7 @@ def comparisons(runs: Sequence[Run]) -> Studies:
     groups: dict[str, dict[Arm, Run]] = {}
     for run in sorted(runs, key=lambda run: run.config["config"]["seeds"]):
         options = run.config["config"]
-        arm = (options.get("mean_split", "none"), options.get("bias_weight", 1.0))
+        arm = arm_of(options)
         same = {name: value for name, value in options.items() if name not in ("mean_split", "bias_weight")}
         groups.setdefault(str(sorted(same.items())), {})[arm] = run
     studies = [arms for arms in groups.values() if PLAIN in arms and len(arms) > 1]
@@ -48,6 +48,11 @@ def comparisons(runs: Sequence[Run]) -> Studies:
         options = arms[PLAIN].config["config"]
         found[options["cell"], options["op"]] = arms
     return dict(sorted(found.items(), key=lambda item: (item[0][0], OPERATIONS.index(item[0][1]))))
+
+
+def arm_of(options: Mapping[str, Any]) -> Arm:
+    """Of a run's options."""
+    return options.get("mean_split", "none"), options.get("bias_weight", 1.0)
 
 
 def arms_of(studies: Studies) -> list[Arm]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -225,8 +225,14 @@ def _success(axes: Axes, runs: Sequence[Run]) -> None:
             if found is not None:
                 interval = [[found["rate"] - found["low"]], [found["high"] - found["rate"]]]
                 axes.errorbar(position + offset, found["rate"], yerr=interval, fmt=marker, color=colour, capsize=3)
-    axes.set_xticks(range(len(runs)), [run.config["config"]["cell"] for run in runs])
+    axes.set_xticks(range(len(runs)), [_tick(run.config["config"]) for run in runs])
     axes.set_xlim(-0.5, max(len(runs), 1) - 0.5)
+
+
+def _tick(options: Mapping[str, Any]) -> str:
+    """The cell, and how it is preconditioned."""
+    arm = conditioning.arm_of(options)
+    return options["cell"] + ("" if arm == conditioning.PLAIN else "\n" + conditioning.name(arm).replace(", ", "\n"))
 
 
 def _ordered(runs: Sequence[Run]) -> list[Run]:
