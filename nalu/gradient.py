@@ -29,10 +29,16 @@ Objective = Callable[..., tuple[Tensor, Tensor]]
 """``objective(model, *inputs)``: what is minimised, ``(S,)``, and what is reported."""
 
 
+def compiler() -> str | None:
+    """The C++ compiler, if one is found; none with NALU_COMPILE=0."""
+    if os.environ.get(SWITCH, "1") == "0":
+        return None
+    return next(filter(None, map(shutil.which, (os.environ.get("CXX", "g++"), "clang++"))), None)
+
+
 def compiles(calls: int) -> bool:
-    """Whether so many calls are worth compiling, and a C++ compiler is found; never with NALU_COMPILE=0."""
-    allowed = os.environ.get(SWITCH, "1") != "0"
-    return allowed and calls >= PAYS_FROM and any(map(shutil.which, (os.environ.get("CXX", "g++"), "clang++")))
+    """Whether so many calls are worth compiling, and there is a compiler; never with NALU_COMPILE=0."""
+    return calls >= PAYS_FROM and compiler() is not None
 
 
 class Gradient:
@@ -61,13 +67,18 @@ class Gradient:
             f"model.{name}": parameter for name, parameter in model.named_parameters() if parameter.requires_grad
         }
         self._compiled = self._compile() if compiled else None
+        self._works = False
 
     def __call__(self, *inputs: Any) -> Tensor:
         """Set the gradients; return what the objective reports, detached."""
         if self._compiled is not None:
+            if self._works:
+                return self._compiled_call(*inputs)
             try:
                 with _quiet():
-                    return self._compiled_call(*inputs)
+                    reported = self._compiled_call(*inputs)
+                self._works = True
+                return reported
             except Exception as error:  # whatever a compiler, its headers or its cache may lack
                 self._compiled = None
                 warnings.warn(f"training is not compiled: {str(error).strip().splitlines()[0]}", stacklevel=2)

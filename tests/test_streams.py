@@ -4,6 +4,8 @@ import pytest
 import torch
 from scipy import stats
 
+from nalu.gradient import SWITCH
+from tasks.harness import sfc64, streams
 from tasks.harness.streams import CHUNK, UniformStream
 
 STEPS = [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 5]
@@ -33,6 +35,29 @@ def test_seeds_steps_and_domains_differ() -> None:
     batches = [batch([k], step, domain=domain) for k in (0, 1) for step in (0, 1, CHUNK) for domain in (0, 1)]
     for i, one in enumerate(batches):
         assert all(not torch.equal(one, other) for other in batches[i + 1 :])
+
+
+@pytest.mark.skipif(not sfc64.is_available(), reason="no C++ compiler")
+@pytest.mark.parametrize("shape", [(1,), (2,), (31,), (32,), (3, 11), (8, 33), (100, 7)])
+@pytest.mark.parametrize("seeds", [1, 7, 8, 17])
+def test_compiled_generators_make_the_same_numbers(
+    seeds: int, shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = UniformStream(range(seeds), shape)
+    expected = [plain.batch(step).clone() for step in (*range(CHUNK + 3), 7)]
+    assert not isinstance(plain._generators, sfc64.Together)
+    monkeypatch.setattr(streams, "PAYS_FROM", 0)
+    fast = UniformStream(range(seeds), shape)
+    for step, batch in zip((*range(CHUNK + 3), 7), expected, strict=True):
+        assert torch.equal(fast.batch(step), batch)
+    assert isinstance(fast._generators, sfc64.Together)
+
+
+def test_without_a_compiler_there_are_none_that_are_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(SWITCH, "0")
+    sfc64._compiled.cache_clear()
+    assert not sfc64.is_available()
+    sfc64._compiled.cache_clear()
 
 
 def test_uniform_on_the_unit_interval() -> None:

@@ -50,7 +50,15 @@ class Data:
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """Inputs ``(S, B, length, inputs)`` and targets ``(S, B, 1)`` of a step."""
-        x = self._stream.batch(step).to(self._device).mul_(HIGH - LOW).add_(LOW)
+        return self.examples(self.uniform(step))
+
+    def uniform(self, step: int) -> Tensor:
+        """The numbers from [0, 1) of which a step's batch is made, ``(S, B, length, inputs)``."""
+        return self._stream.batch(step).to(self._device)
+
+    def examples(self, u: Tensor) -> tuple[Tensor, Tensor]:
+        """What :meth:`batch` makes of the step's :meth:`uniform` numbers, in place."""
+        x = u.mul_(HIGH - LOW).add_(LOW)
         return x, self._targets(x.sum(dim=-2), self._masks)
 
     def _targets(self, sums: Tensor, masks: Tensor) -> Tensor:

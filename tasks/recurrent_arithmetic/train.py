@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from nalu import Ensemble, clip_weights_, inspection, sparsity_penalty
+from nalu import Ensemble, Gradient, clip_weights_, compiles, inspection, sparsity_penalty
 from nalu.init import Init
 from tasks.harness import config as harness
 from tasks.harness.config import flag, require
@@ -141,19 +141,22 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
 
-    for step in range(start, config.steps):
-        x, y = data.batch(step)
+    def objective(model: nn.Module, uniform: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        x, y = data.examples(uniform)
         prediction = model(x)
-        penalty = config.penalty * ramp(step, config.steps, 0.6, 0.8) * sparsity_penalty(model)
-        objective = centred_loss(prediction, y, recipe.bias_weight) + penalty
-        optimizer.zero_grad()
-        objective.sum().backward()  # the sum over seeds: no seed's gradient depends on its companions
+        loss = centred_loss(prediction, y, recipe.bias_weight) + weight * sparsity_penalty(model)
+        return loss, squared_error(prediction, y)
+
+    gradient = Gradient(model, objective, compiled=compiles(config.steps))
+    for step in range(start, config.steps):
+        weight = config.penalty * ramp(step, config.steps, 0.6, 0.8)
+        loss = gradient(data.uniform(step), torch.tensor(weight, device=device))
         model.clip_grad_norm_(config.clip)
         optimizer.param_groups[0]["lr"] = recipe.learning_rate * cosine(step, config.steps, config.warm_up)
         optimizer.step()
         clip_weights_(model)
         if config.due(step + 1):
-            yield snapshot(step + 1, squared_error(prediction, y).detach())
+            yield snapshot(step + 1, loss)
 
 
 @torch.no_grad()
