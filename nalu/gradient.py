@@ -11,7 +11,7 @@ import logging
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FunctionType
 from typing import Any
@@ -46,11 +46,13 @@ class Gradient:
 
     Args:
         model: an :class:`nalu.Ensemble` of S members, or any module.
-        objective: gives from the model and the inputs what is minimised, ``(S,)``, and a tensor that is reported. The
-            gradient is that of the sum over members, so that no member's depends on its companions.
+        objective: gives from the model and the inputs, which are tensors, what is minimised, ``(S,)``, and a tensor
+            that is reported. The gradient is that of the sum over members, so that no member's depends on its
+            companions.
         compiled: compile it at the first call; the results differ from uncompiled ones in rounding only. Then inputs
-            must keep their shapes, and numbers that change from call to call must be tensors. Where compiling fails, a
-            warning says so, and the call is not compiled.
+            must keep their shapes, and whatever else may change from call to call must be a parameter or a buffer of
+            the model, or an input: all else stays as it was. Where compiling fails, a warning says so, and the call
+            is not compiled.
 
     Example:
         >>> model = Ensemble(lambda: NAC(2, 1), seeds=range(3))
@@ -63,57 +65,74 @@ class Gradient:
     def __init__(self, model: nn.Module, objective: Objective, *, compiled: bool = False) -> None:
         self._model = model
         self._objective = objective
-        self._parameters = {
-            f"model.{name}": parameter for name, parameter in model.named_parameters() if parameter.requires_grad
+        self._parameters = {name: tensor for name, tensor in model.named_parameters() if tensor.requires_grad}
+        self._others = {
+            name: tensor
+            for name, tensor in (*model.named_parameters(), *model.named_buffers())
+            if name not in self._parameters
         }
-        self._compiled = self._compile() if compiled else None
-        self._works = False
+        self._to_compile = compiled
+        self._compiled: Callable[..., Sequence[Tensor]] | None = None
 
-    def __call__(self, *inputs: Any) -> Tensor:
+    def __call__(self, *inputs: Tensor) -> Tensor:
         """Set the gradients; return what the objective reports, detached."""
-        if self._compiled is not None:
-            if self._works:
-                return self._compiled_call(*inputs)
+        if self._to_compile:
+            self._to_compile = False
             try:
                 with _quiet():
-                    reported = self._compiled_call(*inputs)
-                self._works = True
+                    compiled = self._compile(inputs)
+                    reported = self._compiled_call(compiled, inputs)
+                self._compiled = compiled
                 return reported
             except Exception as error:  # whatever a compiler, its headers or its cache may lack
-                self._compiled = None
                 warnings.warn(f"training is not compiled: {str(error).strip().splitlines()[0]}", stacklevel=2)
+        if self._compiled is not None:
+            return self._compiled_call(self._compiled, inputs)
         for parameter in self._parameters.values():
             parameter.grad = None
         minimised, reported = self._objective(self._model, *inputs)
         minimised.sum().backward()
         return reported.detach()
 
-    def _compiled_call(self, *inputs: Any) -> Tensor:
-        assert self._compiled is not None
-        detached = {name: parameter.detach() for name, parameter in self._parameters.items()}
-        gradients, (_, reported) = self._compiled(detached, *inputs)
-        for name, parameter in self._parameters.items():
-            gradient = gradients[name]
+    def _compiled_call(self, compiled: Callable[..., Sequence[Tensor]], inputs: Sequence[Tensor]) -> Tensor:
+        *gradients, reported = compiled(*self._tensors(), *inputs)
+        for parameter, gradient in zip(self._parameters.values(), gradients, strict=True):
             if gradient.stride() != parameter.stride():
                 # A fused optimiser on the CPU reads both as they lie in memory.
                 gradient = torch.empty_like(parameter).copy_(gradient)
             parameter.grad = gradient
         return reported
 
-    def _compile(self) -> Callable[..., tuple[dict[str, Tensor], tuple[Tensor, Tensor]]]:
-        whole = _Whole(self._model, self._objective)
+    def _tensors(self) -> list[Tensor]:
+        return [tensor.detach() for tensor in (*self._parameters.values(), *self._others.values())]
 
-        def total(parameters: dict[str, Tensor], *inputs: Any) -> tuple[Tensor, Tensor]:
-            minimised, reported = functional_call(whole, parameters, inputs)
+    def _compile(self, inputs: Sequence[Tensor]) -> Callable[..., Sequence[Tensor]]:
+        whole = _Whole(self._model, self._objective)
+        names = [f"model.{name}" for name in (*self._parameters, *self._others)]
+        differentiated = len(self._parameters)
+
+        def total(parameters: dict[str, Tensor], others: dict[str, Tensor], inputs: Sequence[Tensor]) -> Any:
+            minimised, reported = functional_call(whole, {**parameters, **others}, tuple(inputs))
             return minimised.sum(), reported
 
-        def gradient(parameters: dict[str, Tensor], *inputs: Any) -> Any:
-            return grad_and_value(total, has_aux=True)(parameters, *inputs)
+        def gradient(*tensors: Tensor) -> list[Tensor]:
+            named = list(zip(names, tensors, strict=False))
+            parameters, others = dict(named[:differentiated]), dict(named[differentiated:])
+            gradients, (_, reported) = grad_and_value(total, has_aux=True)(parameters, others, tensors[len(names) :])
+            return [*gradients.values(), reported]
 
-        # On a GPU the kernels are captured in a CUDA graph, so that they are started at once, too.
-        on_gpu = any(parameter.is_cuda for parameter in self._parameters.values())
-        mode = "reduce-overhead" if on_gpu else None
-        return torch.compile(_own_copy(gradient), fullgraph=True, dynamic=False, mode=mode)
+        example: list[Any] = [*self._tensors(), *inputs]
+        if any(tensor.is_cuda for tensor in example):
+            # The kernels are captured in a CUDA graph, so that they are started at once, too.
+            return torch.compile(_own_copy(gradient), fullgraph=True, dynamic=False, mode="reduce-overhead")
+        # What torch.compile does after it has read the Python code and before it guards what it has read, at every
+        # call: without that, a call costs half, and compiling a fifth.
+        from torch import _inductor as inductor  # takes a second
+        from torch.fx.experimental.proxy_tensor import make_fx
+
+        graph = make_fx(gradient)(*(tensor.clone() for tensor in example))  # an objective may write to its inputs
+        compiled: Callable[..., Sequence[Tensor]] = inductor.compile(graph, example)
+        return compiled
 
 
 class _Whole(nn.Module):

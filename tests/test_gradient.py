@@ -126,7 +126,7 @@ def test_without_a_working_compiler_it_is_not_compiled(monkeypatch: pytest.Monke
 
     model = ensemble("nac")
     gradient = Gradient(model, objective, compiled=True)
-    monkeypatch.setattr(gradient, "_compiled", fails)
+    monkeypatch.setattr(gradient, "_compile", fails)
     with pytest.warns(UserWarning, match="training is not compiled: no compiler$"):
         loss = gradient(*inputs())
     same = ensemble("nac")

@@ -1,6 +1,7 @@
 """SFC64, the generator of the training data, for many seeds at once: six times as fast as one after another.
 
-``sfc64.cpp`` is compiled when it is first needed, in a second or less; where that fails, NumPy's generators do the same.
+``sfc64.cpp`` is compiled when it is first needed, which takes less than a second; where that fails, NumPy's generators
+do the same.
 """
 
 from __future__ import annotations
