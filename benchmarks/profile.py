@@ -27,6 +27,7 @@ from torch.profiler import ProfilerActivity, profile, record_function
 from benchmarks.contender import OURS, Contender
 from benchmarks.machine import limit_threads
 from benchmarks.measurement import tasks
+from nalu import Adam
 from tasks.harness.cli import guarded, parse
 from tasks.harness.contract import Table
 from tasks.harness.errors import UserError
@@ -35,19 +36,19 @@ from tasks.harness.registry import load_task
 from tasks.harness.render import show
 from tasks.harness.streams import UniformStream
 
-RANDOM, DISPATCH, OTHER = "random numbers", "dispatch", "other arithmetic"
+RANDOM, OPTIMISER, DISPATCH, OTHER = "random numbers", "optimiser", "dispatch", "other arithmetic"
 PARTS = {
     RANDOM: f"^{RANDOM}$",
     "products": r"^aten::(bmm|mm|addmm|baddbmm|convolution\w*|_convolution|mkldnn_\w+|linear|dot|\w*conv2d\w*)$",
     "log, exp, tanh": r"^aten::(log|exp|tanh|sigmoid|log_sigmoid|sqrt)(_?|_forward|_backward)$",
     "compiled loops": r"^## Call Compiled",
-    "optimiser": r"^Optimizer\.",
+    OPTIMISER: rf"^({OPTIMISER}$|Optimizer\.)",
     OTHER: r"^aten::(?!(view|transpose|as_strided|empty|expand|reshape|matmul|detach|t$|to$|unbind|select|slice|"
     r"squeeze|unsqueeze|permute|resolve|lift|_local_scalar|item|result_type|flatten|unflatten|split|chunk|narrow))",
     DISPATCH: "",
 }
 """Which operations, by their names in the profile; the first that fits."""
-INCLUSIVE = (RANDOM, "optimiser")
+INCLUSIVE = (RANDOM, OPTIMISER)
 """Parts to which all belongs that happens within them."""
 TICKS = 3
 
@@ -135,15 +136,20 @@ def _timed(function: Callable[..., Any], milliseconds: list[float]) -> Callable[
 
 @contextmanager
 def _ranges() -> Iterator[None]:
-    """Name in the profile what numpy does."""
-    batch = UniformStream.batch
-
-    def named(self: UniformStream, step: int) -> Any:
-        with record_function(RANDOM):
-            return batch(self, step)
-
-    with patch.object(UniformStream, "batch", named):
+    """Name in the profile what torch does not: the work of numpy, and our optimiser."""
+    with (
+        patch.object(UniformStream, "batch", _named(RANDOM, UniformStream.batch)),
+        patch.object(Adam, "step", _named(OPTIMISER, Adam.step)),
+    ):
         yield
+
+
+def _named(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*arguments: Any) -> Any:
+        with record_function(name):
+            return method(*arguments)
+
+    return call
 
 
 if __name__ == "__main__":

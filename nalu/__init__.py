@@ -8,6 +8,7 @@
 from nalu import functional as functional
 from nalu import init as init
 from nalu import inspection as inspection
+from nalu.adam import Adam as Adam
 from nalu.ensemble import Ensemble as Ensemble
 from nalu.gradient import Gradient as Gradient
 from nalu.gradient import compiles as compiles

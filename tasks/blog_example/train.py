@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from nalu import Ensemble, inspection
+from nalu import Adam, Ensemble, inspection
 from nalu.init import Init
 from tasks.blog_example.data import TEST_LIMIT, TRAINING_LIMIT, examples
 from tasks.blog_example.model import build
@@ -77,7 +77,7 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
     model = Ensemble(lambda: build(config.init, config.gate_bias, config.separate_weights), config.seed_range).to(
         device
     )
-    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
+    optimizer = Adam(model.parameters(), lr=config.learning_rate)
 
     def half_squared_error(network: nn.Module, name: str) -> Tensor:
         """sum(err^2) / 2 of every seed, ``(S,)``: the article's loss."""

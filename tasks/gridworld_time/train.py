@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from nalu import clip_weights_
+from nalu import Adam, clip_weights_
 from nalu.functional import sparsity
 from tasks.gridworld_time.dynamics import STARTS, Rules
 from tasks.gridworld_time.evaluation import Outcome, accumulator_range, arrivals, measure
@@ -168,7 +168,7 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
     device, rules, recipe = config.torch_device(), config.rules, config.recipe
     longest = rules.time_out(TRAINED[-1])
     agents = Agents(config.design, config.seed_range).to(device)
-    optimizer = torch.optim.Adam(agents.parameters(), eps=1e-5, fused=True)
+    optimizer = Adam(agents.parameters(), eps=1e-5)
     stream = UniformStream(config.seed_range, (2 + longest, config.episodes))
     frames = torch.zeros(config.seeds, dtype=torch.float64, device=device)
     nothing = torch.full((config.seeds,), torch.nan, device=device)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from nalu import Ensemble, Gradient, compiles
+from nalu import Adam, Ensemble, Gradient, compiles
 from nalu.init import Init
 from tasks.harness import config as harness
 from tasks.harness.contract import Snapshot, State
@@ -49,7 +49,7 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
     device = config.torch_device()
     x = torch.arange(-TRAINING_LIMIT, TRAINING_LIMIT + 1.0, device=device).unsqueeze(-1)
     model = Ensemble(lambda: build(config.cell, config.width, config.init), config.seed_range).to(device)
-    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
+    optimizer = Adam(model.parameters(), lr=config.learning_rate)
 
     def objective(model: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
         loss = (model(x, shared=True) - x).square().mean(dim=(1, 2))

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from nalu import clip_weights_
+from nalu import Adam, clip_weights_
 from nalu.functional import sparsity
 from nalu.init import Init
 from tasks.harness import config as harness
@@ -164,7 +164,7 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         {"params": list(model.encoders.parameters()), "rate": config.encoder_rate},
         {"params": list(model.recurrent.parameters()), "rate": config.cell_rate},
     ]
-    optimizer = torch.optim.Adam([group for group in groups if group["params"]], fused=True)
+    optimizer = Adam([group for group in groups if group["params"]])
 
     def snapshot(step: int, loss: Tensor) -> Snapshot:
         live = {"step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict()}

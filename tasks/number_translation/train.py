@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nalu import Ensemble
+from nalu import Adam, Ensemble
 from tasks.harness import config as harness
 from tasks.harness.config import require
 from tasks.harness.contract import Snapshot, State
@@ -182,7 +182,7 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
     x, y = data.train
     model = Ensemble(lambda: build(config.model, config.sizes), config.seed_range).to(device, dtype)
     best = Best(model)
-    adam = torch.optim.Adam(model.parameters(), fused=True)
+    adam = Adam(model.parameters())
     newton = LevenbergMarquardt(model, lambda found, right: error(found, right, recipe.loss), neutral(model.member(0)))
     length = x.sum(dim=(2, 3))
     batch = recipe.batch_size or y.shape[1]

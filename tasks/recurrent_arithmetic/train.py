@@ -10,7 +10,7 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from nalu import Ensemble, Gradient, clip_weights_, compiles, inspection, sparsity_penalty
+from nalu import Adam, Ensemble, Gradient, clip_weights_, compiles, inspection, sparsity_penalty
 from nalu.init import Init
 from tasks.harness import config as harness
 from tasks.harness.config import flag, require
@@ -126,7 +126,7 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
     model = Ensemble(lambda: build(config.cell, SUBSETS.inputs, recipe.hidden_size, config.init), config.seed_range).to(
         device
     )
-    optimizer = torch.optim.Adam(model.parameters(), betas=(0.9, recipe.beta2), fused=True)
+    optimizer = Adam(model.parameters(), betas=(0.9, recipe.beta2))
 
     def snapshot(step: int, loss: Tensor) -> Snapshot:
         live = {"step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict()}

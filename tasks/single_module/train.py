@@ -9,7 +9,7 @@ from typing import get_args
 import torch
 from torch import Tensor, nn
 
-from nalu import Ensemble, Gradient, Restart, clip_weights_, compiles, inspection, regularizer
+from nalu import Adam, Ensemble, Gradient, Restart, clip_weights_, compiles, inspection, regularizer
 from nalu.units import Operation, UnitName
 from tasks.harness import config as harness
 from tasks.harness.config import require
@@ -98,7 +98,7 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
     model = Ensemble(lambda: build(config.cell, config.input_size), [*config.seed_range] * len(config.ranges)).to(
         device
     )
-    optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, fused=True)
+    optimizer = Adam(model.parameters(), lr=recipe.learning_rate)
     restart = Restart(model, optimizer) if recipe.restarts else None
 
     def snapshot(step: int, loss: Tensor) -> Snapshot:

@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from nalu import Ensemble, Gradient, clip_weights_, compiles, inspection, sparsity_penalty
+from nalu import Adam, Ensemble, Gradient, clip_weights_, compiles, inspection, sparsity_penalty
 from nalu.init import Init
 from nalu.preconditioning import INPUTS, OUTPUTS, MeanSplit
 from tasks.harness import config as harness
@@ -306,7 +306,7 @@ def _optimizer(config: Config, model: Ensemble) -> torch.optim.Optimizer | MeanS
     def build(parameters: Iterable[Tensor]) -> torch.optim.Optimizer:
         if config.optimizer == "adam":
             betas = (recipe.beta1, recipe.beta2)
-            return torch.optim.Adam(parameters, lr=recipe.learning_rate, betas=betas, fused=True)
+            return Adam(parameters, lr=recipe.learning_rate, betas=betas)
         momentum = 0.9 if config.optimizer == "momentum" else 0.0
         return torch.optim.SGD(parameters, lr=recipe.learning_rate, momentum=momentum)
 
