@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, jacrev, vmap
 
+from nalu import clip_weights_
+from nalu.clipped import ClippedUnit
 from nalu.units import UNITS
 from tests import reference_units
 from tests.reference_units import REFERENCES
@@ -152,6 +154,18 @@ def test_finite_over_extreme_pairs_wherever_the_exact_result_is_in_range(name: s
             held = exact[key].abs() < torch.finfo(torch.float32).max
             assert value[in_range][held[in_range]].isfinite().all(), key
     assert checked > 4 * len(PAIRS)
+
+
+@pytest.mark.parametrize("name", [name for name, unit in UNITS.items() if issubclass(unit.build, ClippedUnit)])
+@pytest.mark.parametrize("start", [-9.0, 9.0])
+def test_clipped_weights_get_a_gradient_at_their_bounds(name: str, start: float) -> None:
+    """So that they can go back: a clip that hid the gradient there would hold them for ever."""
+    unit = UNITS[name].build(2, 1)
+    nn.init.constant_(unit.W_hat, start)
+    clip_weights_(unit)
+    assert unit.W_hat.unique().tolist() == [unit.lower if start < 0 else 1.0]
+    unit.eval()(torch.tensor([[2.0, 3.0]])).sum().backward()  # without noise
+    assert (unit.W_hat.grad != 0).all()
 
 
 TRAINING = """
