@@ -35,7 +35,7 @@ class ClippedUnit(WeightedUnit):
     @property
     def W(self) -> Tensor:
         """The effective (clipped) weights, shape of ``W_hat``."""
-        return self.W_hat.clamp(self.lower, 1.0)
+        return functional.clip(self.W_hat, self.lower, 1.0)
 
     @torch.no_grad()
     def snap_(self) -> None:

@@ -107,9 +107,18 @@ def nalu(x: Tensor, W: Tensor, gate_logits: Tensor, W_mul: Tensor | None = None,
     return torch.sigmoid(gate_logits) * a + torch.exp(F.logsigmoid(-gate_logits) + log_m)
 
 
+def clip(W: Tensor, low: float, high: float) -> Tensor:
+    """``min(max(W, low), high)``, elementwise, with gradient 1 on both bounds too.
+
+    That is where projected weights lie. torch.clamp has gradient 0 there in newer versions, which would hold them for
+    ever, and 1 in those of the papers.
+    """
+    return torch.where(W.ge(low) & W.le(high), W, W.detach().clamp(low, high))
+
+
 def nau(x: Tensor, W: Tensor) -> Tensor:
     """Neural addition unit, ``y = clip(W, -1, 1) x`` (Madsen & Johansen, eq. 7)."""
-    return linear(x, W.clamp(-1, 1))
+    return linear(x, clip(W, -1, 1))
 
 
 def nmu(x: Tensor, W: Tensor) -> Tensor:
@@ -117,7 +126,7 @@ def nmu(x: Tensor, W: Tensor) -> Tensor:
 
     W is clipped to [0, 1]. Needs memory for ``(..., out_features, in_features)``.
     """
-    w = W.clamp(0, 1)
+    w = clip(W, 0, 1)
     return product(w * x.unsqueeze(-2) + (1 - w))
 
 
@@ -178,7 +187,7 @@ def npu(x: Tensor, W_re: Tensor, W_im: Tensor | None, relevance: Tensor, eps: fl
         W_im: ``None`` for the RealNPU, exp(W_re log r) * cos(W_re k).
         relevance: ``(in_features,)``, clipped to [0, 1].
     """
-    g = relevance.clamp(0, 1)
+    g = clip(relevance, 0, 1)
     log_r = (g * (x.abs() + eps) + (1 - g)).log()
     k = math.pi * g * (x < 0)
     exponent, angle = linear(log_r, W_re), linear(k, W_re)

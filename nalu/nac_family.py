@@ -110,7 +110,7 @@ class GumbelNAC(SoftmaxNAC):
     @property
     def temperature(self) -> Tensor:
         """The temperature of the present training step."""
-        return torch.exp(-1e-5 * self.noise.step).clamp(min=0.5)
+        return torch.exp(-1e-5 * self.noise.step.to(self.W_plus.dtype)).clamp(min=0.5)
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:

@@ -106,6 +106,7 @@ class GatedNAUNMU(ArithmeticUnit):
         return functional.linear(x, self.G)
 
     def forward(self, x: Tensor) -> Tensor:
-        gate = torch.sigmoid(self.gate_logits(x))
-        y: Tensor = gate * self.nau(x) + (1 - gate) * self.nmu(x)
+        logits = self.gate_logits(x)
+        # 1 - g as a sigmoid of its own: subtracted, it has no correct digits where the gate is nearly open.
+        y: Tensor = torch.sigmoid(logits) * self.nau(x) + torch.sigmoid(-logits) * self.nmu(x)
         return y
