@@ -217,8 +217,11 @@ def snmu(x: Tensor, W: Tensor, noise: Tensor) -> Tensor:
 
     Args:
         noise: of the shape of ``x``, above 0; drawn from U(1, 5) in the paper.
+
+    Divided factor by factor, since either product alone overflows with a hundred inputs.
     """
-    return nmu(x * noise, W) / nmu(noise, W)
+    w, noise = clip(W, 0, 1), noise.unsqueeze(-2)
+    return product((w * (x.unsqueeze(-2) * noise) + (1 - w)) / (w * noise + (1 - w)))
 
 
 def mcfc(x: Tensor, R: Tensor, out_gate: Tensor) -> Tensor:

@@ -275,3 +275,11 @@ def test_gradients_of_all_orders(name: str) -> None:
     function = getattr(functional, name)
     assert torch.autograd.gradcheck(function, inputs)
     assert torch.autograd.gradgradcheck(function, inputs)
+
+
+def test_snmu_of_many_inputs_does_not_overflow():
+    """Both of its products do, with 160 inputs; their quotient is 1 for inputs of 1."""
+    noise = 1 + 4 * torch.rand(8, 160, generator=torch.Generator().manual_seed(1))
+    y = functional.snmu(torch.ones(8, 160), torch.full((1, 160), 0.5), noise)
+    torch.testing.assert_close(y, torch.ones(8, 1))
+    assert functional.nmu(noise * 5, torch.ones(1, 160)).isinf().any()
