@@ -29,7 +29,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tasks.harness import board, checkpoint
 from tasks.harness.again import run_command
 from tasks.harness.checkpoint import Checkpointer
-from tasks.harness.cli import run_task
+from tasks.harness.cli import MEMORY, run_task
 from tasks.harness.config import Config
 from tasks.harness.contract import Snapshot, State
 from tasks.harness.directory import PARTIAL
@@ -387,7 +387,7 @@ def test_a_complete_run_that_cannot_be_written_is_shown(
 def test_too_large_sizes_are_told_with_advice(tmp_path: Path) -> None:
     sizes = ["--seeds", "20000", "--batch-size", "1000000"]
     limits = {resource.RLIMIT_AS: 16 * 2**30}
-    line = "error: not enough memory for these sizes; use fewer --seeds or smaller batches.*\n"
+    line = f"error: {MEMORY}.*\n"
     check_one_line(command(tmp_path / "run", tmp_path, *sizes, limits=limits), line)
     assert read_json(tmp_path / "run" / CONFIG)["status"] == "failed"
 

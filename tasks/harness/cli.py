@@ -31,6 +31,7 @@ T = TypeVar("T")
 
 TOO_LARGE = ("allocate memory", "out of memory", "Storage size calculation overflowed")
 """What torch says, in errors of no kind of their own, of tensors that do not fit."""
+MEMORY = "not enough memory for these sizes; use fewer --seeds, a --chunk of them at a time, or smaller batches"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +44,11 @@ class RunOptions:
     """Go on with the run in the directory; options that are not given are taken from it."""
     overwrite: bool = False
     """Delete the run in the directory first."""
+    chunk: int | None = None
+    """Train at most so many seeds at a time, which needs less memory and changes no result; by default all."""
 
     def __post_init__(self) -> None:
+        require(self.chunk is None or self.chunk >= 1, f"--chunk must be at least 1, got {self.chunk}")
         require(self.out is None or is_text(str(self.out)), f"--out must be a path in UTF-8, got {self.out}")
 
 
@@ -71,11 +75,11 @@ def guarded(command: Callable[[], None]) -> NoReturn:
     except (UserError, OptionError) as error:
         _fail(str(error))
     except MemoryError as error:
-        _fail(f"not enough memory for these sizes; use fewer --seeds or smaller batches ({error})")
+        _fail(f"{MEMORY} ({error})")
     except RuntimeError as error:
         if not any(words in str(error) for words in TOO_LARGE):
             raise
-        _fail("not enough memory for these sizes; use fewer --seeds or smaller batches")
+        _fail(MEMORY)
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
         _fail(f"cannot read or write{where}: {error.strerror or error}")
@@ -125,6 +129,7 @@ def _run_task(name: str, arguments: list[str]) -> None:
             directory,
             resume=options.resume,
             overwrite=options.overwrite,
+            chunk=options.chunk,
             on_tick=lambda snapshot: progress.update(bar, completed=snapshot.step),
         )
     assert finished.summary is not None

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from tasks.harness import environment, statistics
 from tasks.harness.checkpoint import Checkpoint, Checkpointer
+from tasks.harness.chunks import in_chunks
 from tasks.harness.config import Config
 from tasks.harness.contract import Score, Snapshot, Task
 from tasks.harness.directory import check_place, check_same, is_complete, prepare
@@ -41,6 +43,7 @@ def run(
     *,
     resume: bool = False,
     overwrite: bool = False,
+    chunk: int | None = None,
     on_tick: OnTick = lambda snapshot: None,
 ) -> Run:
     """Train as ``config`` says and leave the record in ``directory``.
@@ -48,6 +51,7 @@ def run(
     Args:
         resume: go on with the run in ``directory`` from its newest checkpoint; a complete one is left as it is.
         overwrite: delete the run in ``directory`` first.
+        chunk: how many seeds are trained at a time; see :func:`tasks.harness.chunks.in_chunks`.
         on_tick: called at every evaluated step, after it was recorded.
 
     Raises:
@@ -61,7 +65,8 @@ def run(
     try:
         with _one_voice(), locked(directory):
             checkpoint = prepare(task, config, directory, resume=resume, overwrite=overwrite)
-            _train(task, config, directory, checkpoint, surroundings, on_tick)
+            train = in_chunks(task.train, chunk)
+            _train(replace(task, train=train), config, directory, checkpoint, surroundings, on_tick)
             return Run.load(directory)
     except OSError as error:
         what = f"cannot read or write {error.filename or directory}: {error.strerror or error}"

@@ -175,7 +175,8 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         start = 0
         with torch.no_grad():
             images, answers = data.batch(0)
-            yield snapshot(0, squared_error(model(images), answers, config, 0))
+            loss = squared_error(model(images), answers, config, 0)
+        yield snapshot(0, loss)
     else:
         start = state["step"]
         model.load_state_dict(state["model"])

@@ -1,0 +1,73 @@
+"""A run in chunks of seeds is the run of all of them."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import pytest
+import torch
+
+from tasks.harness.chunks import in_chunks
+from tasks.harness.contract import Snapshot, Task
+from tasks.harness.record import SUMMARY, read_json
+from tasks.harness.registry import load_task, task_names
+from tasks.harness.run import run
+
+
+@pytest.fixture(params=task_names())
+def task(request: pytest.FixtureRequest) -> Task:
+    return load_task(request.param)
+
+
+def metrics(snapshot: Snapshot) -> dict[str, torch.Tensor]:
+    return {name: values.clone() for name, values in snapshot.metrics.items()}
+
+
+def test_every_task_has_the_same_metrics(task: Task) -> None:
+    # Over longer runs float32 rounding alone may separate them: training a NALU is chaotic.
+    config = replace(task.smoke, steps=4, eval_every=2, seeds=3, first_seed=5)
+    together = [metrics(snapshot) for snapshot in task.train(config)]
+    parted = [metrics(snapshot) for snapshot in in_chunks(task.train, 2)(config)]
+    torch.testing.assert_close(parted, together, rtol=1e-4, atol=1e-5, equal_nan=True)
+
+
+def test_what_is_no_split_changes_nothing() -> None:
+    task = load_task("identity")
+    for size in (None, task.smoke.seeds, 1000):
+        first = next(in_chunks(task.train, size)(task.smoke))
+        assert "chunks" not in first.state
+
+
+def test_goes_on_from_its_own_state_with_the_chunks_it_began_with(task: Task) -> None:
+    config = replace(task.smoke, steps=4, eval_every=2, seeds=3)
+    train = in_chunks(task.train, 2)
+    whole = [metrics(snapshot) for snapshot in train(config)]
+    for snapshot in islice(train(config), 2):
+        state = snapshot.state
+    resumed = [metrics(snapshot) for snapshot in in_chunks(task.train, 1)(config, state)]
+    torch.testing.assert_close(resumed, whole[2:], rtol=0, atol=0, equal_nan=True)
+
+
+def test_the_record_has_all_seeds(tmp_path: Path) -> None:
+    task = load_task("number_translation")
+    config = replace(task.smoke, steps=2, eval_every=1)
+    whole, parted = (run(task, config, tmp_path / str(chunk), chunk=chunk).record() for chunk in (None, 2))
+    assert parted.seeds.tolist() == whole.seeds.tolist() == list(config.seed_range)
+    assert parted.steps.tolist() == whole.steps.tolist()
+
+
+def test_the_command(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tasks.blog_example", "--seeds", "5", "--steps", "3", "--out"]
+    for name, more in (("whole", []), ("parted", ["--chunk", "2"])):
+        subprocess.run([*command, str(tmp_path / name), *more], check=True, capture_output=True)
+    one, other = (read_json(tmp_path / name / SUMMARY) for name in ("whole", "parted"))
+    assert one["metrics"].keys() == other["metrics"].keys()
+    assert one["rates"] == other["rates"]
+    refused = subprocess.run(
+        [*command, str(tmp_path / "no"), "--chunk", "0"], check=False, capture_output=True, text=True
+    )
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("error: --chunk must be at least 1, got 0")
+    assert not (tmp_path / "no").exists()
