@@ -71,7 +71,8 @@ def guarded(command: Callable[[], None]) -> NoReturn:
     except (UserError, OptionError) as error:
         _fail(str(error))
     except MemoryError as error:
-        _fail(f"not enough memory for these sizes; use fewer --seeds or smaller batches ({error})")
+        size = f" ({error})" if str(error) else ""
+        _fail(f"not enough memory for these sizes; use fewer --seeds or smaller batches{size}")
     except RuntimeError as error:
         if not any(words in str(error) for words in TOO_LARGE):
             raise
