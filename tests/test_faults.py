@@ -38,6 +38,7 @@ from tasks.harness.record import CONFIG, METRICS, SEED_SUMMARY, SUMMARY, Record,
 from tasks.harness.registry import load_task
 from tasks.harness.report import report
 from tasks.harness.run import run
+from tasks.harness.sweep import Job
 from tests.test_command_line import without_times
 from tests.test_report import files
 
@@ -287,6 +288,46 @@ def test_a_shortened_event_file_harms_neither_the_run_nor_tensorboard(
     check_same(tmp_path, undisturbed)
     shown = EventAccumulator(str(tmp_path)).Reload().Scalars("interpolation/error/median")
     assert [event.step for event in shown][-2:] == [50, 60]
+
+
+@pytest.mark.parametrize("name", [SUMMARY, SEED_SUMMARY])
+@pytest.mark.parametrize("damage", ["shortened", "cut after a line", "too deep", "missing"])
+def test_damaged_results_are_made_again_from_the_checkpoint(
+    name: str, damage: str, tmp_path: Path, undisturbed: Path
+) -> None:
+    directory = shutil.copytree(undisturbed, tmp_path / "run")
+    path = directory / name
+    if damage == "shortened":
+        shorten(path, 0.9)
+    elif damage == "cut after a line":
+        path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    elif damage == "too deep":
+        path.write_text("[" * 10**5)
+    else:
+        path.unlink()
+    job = Job(TASK.name, SETTING, directory)
+    assert not job.complete
+    for kept in directory.glob("checkpoint*.pt"):
+        kept.rename(kept.with_suffix(".away"))
+    before = files(directory)
+    with pytest.raises(UserError, match="cannot be read, and there is no checkpoint to make them from; use --over"):
+        run(TASK, SETTING, directory, resume=True)
+    assert files(directory) == before, "it is left as it was"
+    for kept in directory.glob("*.away"):
+        kept.rename(kept.with_suffix(".pt"))
+    job.train()
+    assert job.complete
+    check_same(directory, undisturbed)
+
+
+@pytest.mark.parametrize("content", ["", '{"task":', "[" * 10**5, "[]", "{}"])
+def test_damaged_options_are_told_in_one_line(content: str, tmp_path: Path, undisturbed: Path) -> None:
+    directory = shutil.copytree(undisturbed, tmp_path / "run")
+    (directory / CONFIG).write_text(content)
+    before = files(directory)
+    told = "error: .*(no readable config.json in|must hold a JSON object|holds a run of None).*\n"
+    check_one_line(command(directory, tmp_path, "--resume"), told)
+    assert files(directory) == before, "it is left as it was"
 
 
 def check_one_line(command_ended: tuple[int | None, str], line: str) -> None:

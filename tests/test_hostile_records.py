@@ -73,6 +73,12 @@ def evidence(**summary: object) -> Damage:
     return damage
 
 
+def cut_evidence(directory: Path) -> None:
+    """Without a record, and without the results of the last seed."""
+    evidence()(directory)
+    rewritten("summary.csv", lambda table: "".join(table.splitlines(keepends=True)[:-1]))(directory)
+
+
 def sparse(name: str) -> Damage:
     def damage(directory: Path) -> None:
         with (directory / name).open("wb") as file:
@@ -127,7 +133,8 @@ BAD: dict[str, tuple[Damage, str]] = {
         )),
         "its record has 20000 seeds, more than",
     ),
-    "deep json": (text("config.json", "[" * 10**5 + "]" * 10**5), "RecursionError"),
+    "deep json": (text("config.json", "[" * 10**5 + "]" * 10**5), "no readable config.json"),
+    "deep summary": (text("summary.json", '{"x":' * 10**5), "no readable summary.json"),
     "deep options": (config(config=json.loads("[" * 200 + "]" * 200)), "options must be an object"),
     "list for an object": (text("config.json", "[1]"), "must hold a JSON object"),
     "malformed json": (text("config.json", '{"task": '), "no readable config.json"),
@@ -168,6 +175,8 @@ BAD: dict[str, tuple[Damage, str]] = {
     ),
     "no summary of seeds": (lambda directory: (directory / "summary.csv").unlink(), "no readable summary.csv"),
     "ragged summary": (text("summary.csv", "seed,x\n1\n1,2,3\n"), "no readable summary.csv"),
+    "summary cut in a line": (rewritten("summary.csv", lambda table: table[:-3]), "its last line is not whole"),
+    "summary cut after a line": (cut_evidence, "its summary.csv has not one row for each of 3 seeds"),
     "link out of the tree": (linked("metrics.csv", "/etc/passwd"), "its metrics.csv is a link to elsewhere"),
     "table out of the tree": (lambda d: (d / "x.csv").symlink_to("/etc/passwd"), "its x.csv is a link to elsewhere"),
     "link to a device": (linked("metrics.csv", "/dev/zero"), "its metrics.csv is no file"),

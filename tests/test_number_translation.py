@@ -298,6 +298,7 @@ def test_score_of_a_record_made_by_hand(tmp_path: Path) -> None:
         ({"limit": 50}, "--limit must lie in 100..1000000000, got 50"),
         ({"model": "transformer", "hidden": 3}, "--hidden must be even for a transformer, got 3"),
         ({"split_seed": -1}, "--split-seed must lie in 0..4294967295, got -1"),
+        ({"batch_size": -1}, "--batch-size must lie in 1..2147483647, got -1"),
     ],
 )
 def test_values_that_cannot_be_used(options: dict[str, object], message: str) -> None:

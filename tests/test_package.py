@@ -1,6 +1,7 @@
 """What is installed is whole, and says truly what it is."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -91,6 +92,15 @@ print(json.dumps([str(digits.SAMPLE), len(sets.train.labels), len(sets.validatio
     )  # fmt: skip
     folder = installed / "tasks" / "mnist_counting" / "mnist-sample"
     assert json.loads(done.stdout) == [str(folder), 7000, 1000, 2000]
+
+
+def test_what_needs_a_checkout_says_so(installed: Path, tmp_path: Path):
+    done = subprocess.run(
+        [sys.executable, "-m", "tasks.harness.readme"], env={**os.environ, "PYTHONPATH": str(installed)},
+        cwd=tmp_path, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    needs = f"error: this needs a checkout of the project, whose READMEs it writes, and {installed} is none\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", needs)
 
 
 def test_licences_are_in_the_wheel(installed: Path, metadata: Message):

@@ -152,6 +152,16 @@ def test_whatever_is_stored_is_used_or_refused(name: str) -> None:
     check()
 
 
+@pytest.mark.parametrize("name", task_names())
+def test_no_option_takes_numbers_too_large_to_count_with(name: str) -> None:
+    task = load_task(name)
+    for option, kind in get_type_hints(task.config).items():
+        if option in {field.name for field in fields(task.config)} and int in (kind, *get_args(kind)):
+            for value in (2**63, -(2**63)):
+                with pytest.raises(OptionError):
+                    task.config.from_dict({option: [value] if get_origin(kind) is tuple else value})
+
+
 COMMANDS = {
     "report": ("--out", "nowhere"),
     "reproduce": ("--profile", "quick", "--tasks", "identity", "--out", "--workers", "2"),

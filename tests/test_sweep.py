@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,13 +16,15 @@ import pytest
 import torch
 
 from tasks.harness import estimate as estimating
+from tasks.harness import local_engine
+from tasks.harness.checkpoint import Checkpointer
 from tasks.harness.config import Config
 from tasks.harness.contract import Snapshot
 from tasks.harness.directory import default_directory
 from tasks.harness.errors import UserError
 from tasks.harness.estimate import WORKER_START, Cost, estimate, in_words
 from tasks.harness.local_engine import LocalEngine
-from tasks.harness.record import Run
+from tasks.harness.record import Run, read_json
 from tasks.harness.registry import load_task
 from tasks.harness.run import run
 from tasks.harness.sweep import Job, sweep
@@ -59,8 +61,48 @@ def test_a_failed_run_does_not_stop_the_others(tmp_path: Path) -> None:
     assert [job.complete for job in todo] == [True, False, True]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_stopped_sweep_leaves_resumable_runs_and_no_process(tmp_path: Path, number: signal.Signals) -> None:
+@dataclass(frozen=True)
+class Fatal(Job):
+    """A job whose worker is killed in it, as by a machine short of memory, so many times."""
+
+    times: int
+
+    def train(self) -> None:
+        mark = self.directory.with_suffix(".killed")
+        killed = len(mark.read_bytes()) if mark.exists() else 0
+
+        def kill(snapshot: Snapshot) -> None:
+            if snapshot.step > 0 and killed < self.times:
+                mark.write_bytes(bytes(killed + 1))
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        torch.set_num_threads(1)
+        Checkpointer.due = lambda self: True
+        run(TASK, self.config, self.directory, resume=self.directory.exists(), on_tick=kill)
+
+
+def test_after_a_worker_was_killed_the_sweep_goes_on_and_ends_the_same(tmp_path: Path) -> None:
+    config = replace(TASK.smoke, steps=80, eval_every=20)
+    other = jobs(tmp_path)[0]
+    sweep([Fatal(TASK.name, config, tmp_path / "run", times=1), other], LocalEngine(workers=2))
+    assert other.complete
+    alone = run(TASK, config, tmp_path / "alone")
+    for name in ("metrics.csv", "summary.csv"):
+        assert (tmp_path / "run" / name).read_bytes() == (alone.directory / name).read_bytes()
+    assert [session["step"] for session in Run.load(tmp_path / "run").config["resumed"]] == [20]
+
+
+def test_a_sweep_whose_workers_are_killed_again_and_again_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local_engine, "RETRIES", 1)
+    config = replace(TASK.smoke, steps=80, eval_every=20)
+    with pytest.raises(UserError, match=r"1 of 1 runs failed: .*killed again and again, .* fewer --workers need less"):
+        sweep([Fatal(TASK.name, config, tmp_path / "run", times=9)], LocalEngine(workers=1))
+    assert len((tmp_path / "run.killed").read_bytes()) == 2
+    assert read_json(tmp_path / "run" / "config.json")["resumed"][0]["step"] == 20
+
+
+@pytest.mark.parametrize("stop", ["terminated", "interrupted", "interrupted five times", "killed"])
+def test_a_stopped_sweep_leaves_resumable_runs_and_no_process(tmp_path: Path, stop: str) -> None:
     nalu = str(Path(sys.executable).parent / "nalu")
     command = [nalu, "reproduce", "--tasks", "static-arithmetic", "--out", str(tmp_path), "--workers", "2"]
     process = subprocess.Popen(
@@ -75,12 +117,17 @@ def test_a_stopped_sweep_leaves_resumable_runs_and_no_process(tmp_path: Path, nu
     while len(list(tmp_path.rglob("metrics.csv"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.1)
     time.sleep(0.5)
-    os.kill(process.pid, number) if number == signal.SIGTERM else os.killpg(process.pid, number)
-    output, errors = process.communicate(timeout=60)
+    if stop in ("terminated", "killed"):
+        process.send_signal(signal.SIGTERM if stop == "terminated" else signal.SIGKILL)
+    else:  # by a terminal, which interrupts the workers, too
+        for _ in range(5 if "five" in stop else 1):
+            os.killpg(process.pid, signal.SIGINT)
+            time.sleep(0.01)
+    output, errors = process.communicate(timeout=60)  # waits for the workers, which have these pipes, too
     runs = len(load_task("static_arithmetic").sweep["quick"])
     assert re.search(rf"{runs} of {runs} runs to do, 2 at a time; measuring ...\nestimate: about \d", output)
-    assert process.returncode == 130
-    assert errors.splitlines()[-1].startswith("interrupted;")
+    assert process.returncode == (-signal.SIGKILL if stop == "killed" else 130)
+    assert stop == "killed" or errors.splitlines()[-1].startswith("interrupted;")
     assert "Traceback" not in errors
     configs = [json.loads(path.read_text()) for path in tmp_path.rglob("config.json")]
     assert [config["status"] for config in configs] == ["interrupted", "interrupted"], configs

@@ -102,7 +102,7 @@ class Config(harness.Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.require_positive("hidden_size", "episodes", "clip", "maximum", "patience", "eval_starts")
+        self.require_positive("hidden_size", "episodes", "clip", "maximum", "patience", "eval_longest", "eval_starts")
         for name in ("units", "learning_rate"):
             if getattr(self, name) is not None:
                 self.require_positive(name)

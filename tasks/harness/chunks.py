@@ -36,7 +36,7 @@ def in_chunks(train: Train, size: int | None) -> Train:
 
 
 def _joined(parts: Sequence[Snapshot], chunk: int) -> Snapshot:
-    """One snapshot of all seeds. Its model, figures and further files, which show single seeds, are the first chunk's."""
+    """One snapshot of all seeds; but model, figures and further files, which show single seeds, of the first chunk."""
     first = parts[0]
     return replace(
         first,

@@ -75,7 +75,8 @@ def guarded(command: Callable[[], None]) -> NoReturn:
     except (UserError, OptionError) as error:
         _fail(str(error))
     except MemoryError as error:
-        _fail(f"{MEMORY} ({error})")
+        size = f" ({error})" if str(error) else ""
+        _fail(MEMORY + size)
     except RuntimeError as error:
         if not any(words in str(error) for words in TOO_LARGE):
             raise

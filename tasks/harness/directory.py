@@ -12,7 +12,7 @@ from tasks.harness.config import Config, flag
 from tasks.harness.contract import Task
 from tasks.harness.errors import UserError
 from tasks.harness.lock import LOCK
-from tasks.harness.record import CONFIG, METRICS, SEED_SUMMARY, SUMMARY, Record, read_json
+from tasks.harness.record import CONFIG, METRICS, SEED_SUMMARY, SUMMARY, Record, Run, read_json
 
 PARTIAL = ".*.partial"
 """What a write that was killed may leave; see :func:`tasks.harness.record.whole`."""
@@ -25,8 +25,12 @@ def default_directory(task: Task, config: Config, root: Path = Path("runs")) -> 
 
 
 def is_complete(directory: Path) -> bool:
-    """Whether the results of a run are there: its summary is written last."""
-    return (directory / CONFIG).exists() and (directory / SUMMARY).exists()
+    """Whether the results of a run are there, and whole: its summary is written last."""
+    try:
+        run = Run.load(directory)
+    except UserError:
+        return False
+    return run.summary is not None and len(run.per_seed.get("seed", ())) == run.summary.get("seeds")
 
 
 def prepare(task: Task, config: Config, directory: Path, *, resume: bool, overwrite: bool) -> Checkpoint | None:
@@ -46,6 +50,11 @@ def prepare(task: Task, config: Config, directory: Path, *, resume: bool, overwr
         if not overwrite:
             check_same(task, config, directory)
             found = checkpoint.newest(directory)
+            if found is None and read_json(directory / CONFIG).get("status") == "complete":
+                raise UserError(
+                    f"the results in {directory} cannot be read, and there is no checkpoint to make them from; "
+                    "use --overwrite to begin anew"
+                )
         if found is None:
             delete_run(directory)
         elif found.step not in Record.load(directory / METRICS).steps:

@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 
 from tasks.harness.curves import CURVES, learning_curves
-from tasks.harness.directory import default_directory, is_complete
+from tasks.harness.directory import default_directory
 from tasks.harness.errors import UserError
 from tasks.harness.record import CONFIG, METRICS, SEED_SUMMARY, SUMMARY, Run, read_columns, write_columns, write_json
 from tasks.harness.registry import load_task
@@ -19,7 +19,7 @@ def keep(run: Run, root: Path) -> None:
 
     The name of the folder comes from the options, so that a run which is made again takes the place of the old one.
     """
-    if not is_complete(run.directory):
+    if not (run.directory / SUMMARY).exists():
         return
     task = load_task(run.config["task"])
     directory = default_directory(task, task.config.from_dict(run.config["config"]), root)

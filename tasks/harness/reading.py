@@ -15,7 +15,7 @@ from tasks.harness.contract import Task
 from tasks.harness.directory import default_directory
 from tasks.harness.errors import UserError
 from tasks.harness.plain import plain
-from tasks.harness.record import CONFIG, METRICS, SUMMARY, Run
+from tasks.harness.record import CONFIG, METRICS, SEED_SUMMARY, SUMMARY, Run
 from tasks.harness.registry import load_task, task_names
 from tasks.harness.run import over_seeds, per_seed
 
@@ -92,6 +92,8 @@ def read_run(directory: Path) -> Run:
     if run.summary is None or (directory / METRICS).exists():
         run = _scored(task, config, run)
     summary = {**_checked(run.summary or {}), "task": name, "config": config.to_dict()}
+    if len(run.per_seed.get("seed", ())) != summary["seeds"]:
+        raise UserError(f"its {SEED_SUMMARY} has not one row for each of {summary['seeds']} seeds")
     return replace(run, config={**run.config, "config": config.to_dict()}, summary=summary)
 
 

@@ -49,6 +49,8 @@ class Refresh:
 
     def __call__(self) -> None:
         """Rewrite the READMEs whose tables are not those of their files."""
+        if not (ROOT / "pyproject.toml").is_file():
+            raise UserError(f"this needs a checkout of the project, whose READMEs it writes, and {ROOT} is none")
         for readme in readmes():
             before = readme.read_text()
             if (after := refreshed(before)) != before:

@@ -125,7 +125,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         value = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"no readable {path.name} in {path.parent}: {error}") from None
     if not isinstance(value, dict):
         raise UserError(f"{path} must hold a JSON object")
@@ -139,7 +139,10 @@ def read_columns(path: Path) -> dict[str, np.ndarray]:
         UserError: when the file is missing or is no such table.
     """
     try:
-        names, *rows = [line.split(",") for line in path.read_text().splitlines()]
+        text = path.read_text()
+        if not text.endswith("\n"):
+            raise ValueError("its last line is not whole")
+        names, *rows = [line.split(",") for line in text.splitlines()]
         values = np.array([[float(cell) for cell in row] for row in rows]).reshape(len(rows), len(names))
     except (OSError, ValueError) as error:
         raise UserError(f"no readable {path.name} in {path.parent}: {error}") from None

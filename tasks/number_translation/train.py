@@ -117,7 +117,8 @@ class Config(harness.Config):
             value = getattr(self, name)
             require(value <= 10_000, f"{harness.flag(name)} must lie in 1..10000, got {value}")
         require(100 <= self.limit <= 10**9, f"--limit must lie in 100..1000000000, got {self.limit}")
-        require((self.batch_size or 0) >= 0, f"--batch-size must not be negative, got {self.batch_size}")
+        if self.batch_size:  # 0 takes all examples
+            self.require_positive("batch_size")
         require(
             0 <= self.penalty < float("inf"), f"--penalty must be a number that is not negative, got {self.penalty}"
         )
