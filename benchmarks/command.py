@@ -19,7 +19,7 @@ from benchmarks.measurement import Measurement, as_json, faster_than, measure, t
 from tasks.harness.cli import guarded, parse
 from tasks.harness.contract import Table
 from tasks.harness.errors import UserError
-from tasks.harness.render import show
+from tasks.harness.render import markdown, show
 
 NOISY = 0.1
 """An interquartile range above this part of the median is marked."""
@@ -44,6 +44,8 @@ class Options:
     """Measurements of each time, of which the median counts."""
     json: Path | None = None
     """A file to write all of it to, after each task."""
+    markdown: Path | None = None
+    """A file to write the table to."""
 
     def check(self) -> None:
         """Raise a UserError for what cannot be measured."""
@@ -58,8 +60,9 @@ class Options:
             raise UserError(
                 f"--repetitions must be above 0 and --seconds not negative, got {self.repetitions} and {self.seconds}"
             )
-        if self.json is not None and not self.json.parent.is_dir():
-            raise UserError(f"--json must be a file in a directory that exists, got {self.json}")
+        for name, path in (("json", self.json), ("markdown", self.markdown)):
+            if path is not None and not path.parent.is_dir():
+                raise UserError(f"--{name} must be a file in a directory that exists, got {path}")
 
 
 def main(task: str | None = None) -> NoReturn:
@@ -80,6 +83,8 @@ def run(options: Options) -> None:
                 found += measurements
                 if options.json is not None:
                     options.json.write_text(json.dumps(document(options, where, found), indent=1) + "\n")
+                if options.markdown is not None:
+                    options.markdown.write_text(markdown(table(where, found)))
     except KeyboardInterrupt:
         show(table(where, found))
         sys.exit(130)

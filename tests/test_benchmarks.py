@@ -131,7 +131,9 @@ def test_contenders_of_every_task(task: str, monkeypatch: pytest.MonkeyPatch):
 def test_the_command(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
     file = tmp_path / "speed.json"
     asked = ("identity", "number_translation")
-    command.run(command.Options(asked, seeds=(1, 2), seconds=0.0, repetitions=2, json=file))
+    table = tmp_path / "speed.md"
+    command.run(command.Options(asked, seeds=(1, 2), seconds=0.0, repetitions=2, json=file, markdown=table))
+    assert all(f"| {name} |" in table.read_text() for name in asked)
     printed, written = capfd.readouterr().out, json.loads(file.read_text())
     assert set(written) == {"machine", "options", "measurements"}
     assert {one["task"] for one in written["measurements"]} == set(asked)
@@ -154,7 +156,8 @@ def test_the_table_says_which_targets_are_met():
 @pytest.mark.parametrize(
     "options",
     [{"tasks": ("none",)}, {"tasks": ()}, {"threads": (0,)}, {"threads": (10**6,)}, {"seeds": ()}, {"seeds": (0,)},
-     {"repetitions": 0}, {"seconds": -1.0}, {"json": Path("absent/speed.json")}],
+     {"repetitions": 0}, {"seconds": -1.0}, {"json": Path("absent/speed.json")},
+     {"markdown": Path("absent/speed.md")}],
 )  # fmt: skip
 def test_options_that_cannot_be_used(options: dict[str, object]):
     with pytest.raises(UserError, match=r"must"):

@@ -91,4 +91,4 @@ def summary_table(summary: dict[str, Any], label: str) -> Table:
 
 
 def _markdown_row(cells: Any) -> str:
-    return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
+    return "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", "<br>") for cell in cells) + " |"
