@@ -36,6 +36,7 @@ from nalu.recurrent import GRUCell as GRUCell
 from nalu.recurrent import LSTMCell as LSTMCell
 from nalu.recurrent import RNNCell as RNNCell
 from nalu.regularization import clip_weights_ as clip_weights_
+from nalu.regularization import project_gradients_ as project_gradients_
 from nalu.regularization import regularizer as regularizer
 from nalu.regularization import sparsity_penalty as sparsity_penalty
 from nalu.restart import Restart as Restart

@@ -47,6 +47,11 @@ class ClippedUnit(WeightedUnit):
         """Project the weights into their range; see :func:`nalu.clip_weights_`."""
         self.W_hat.clamp_(self.lower, 1.0)
 
+    @torch.no_grad()
+    def project_gradient_(self) -> None:
+        """Drop what would lead out of the range; see :func:`nalu.project_gradients_`."""
+        functional.project_gradient_(self.W_hat, self.lower, 1.0)
+
     def sparsity_penalty(self) -> Tensor:
         """Mean distance of the weights to {-1, 0, 1}, a scalar; ``(S,)`` for stacked weights."""
         return functional.sparsity(self.W).mean(dim=(-2, -1))

@@ -116,6 +116,12 @@ def clip(W: Tensor, low: float, high: float) -> Tensor:
     return torch.where(W.ge(low) & W.le(high), W, W.detach().clamp(low, high))
 
 
+def project_gradient_(W: Tensor, low: float, high: float) -> None:
+    """Zero the gradient of a parameter, in place, where a step against it would leave [low, high]."""
+    if W.grad is not None:
+        W.grad.masked_fill_((W.le(low) & W.grad.gt(0)) | (W.ge(high) & W.grad.lt(0)), 0.0)
+
+
 def nau(x: Tensor, W: Tensor) -> Tensor:
     """Neural addition unit, ``y = clip(W, -1, 1) x`` (Madsen & Johansen, eq. 7)."""
     return linear(x, clip(W, -1, 1))

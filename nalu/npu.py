@@ -67,6 +67,11 @@ class RealNPU(WeightedUnit):
         """Project the relevance into [0, 1]; see :func:`nalu.clip_weights_`."""
         self.g.clamp_(0, 1)
 
+    @torch.no_grad()
+    def project_gradient_(self) -> None:
+        """Drop what would lead the relevance out of [0, 1]; see :func:`nalu.project_gradients_`."""
+        functional.project_gradient_(self.g, 0.0, 1.0)
+
     def regularizer(self) -> Tensor:
         """Sum of the absolute values of all parameters, a scalar; ``(S,)`` for stacked parameters."""
         matrices: list[Tensor] = [self.W_re] if self.W_im is None else [self.W_re, self.W_im]

@@ -18,6 +18,16 @@ def clip_weights_(model: nn.Module) -> None:
     _each(model, "renew_noise_")
 
 
+def project_gradients_(model: nn.Module) -> None:
+    """Drop from the gradients, in place, what would lead clipped weights out of their range (gradient projection).
+
+    Of every module with ``project_gradient_()``. An optimiser that works on each weight by itself needs no such thing:
+    it steps out, and :func:`clip_weights_` takes it back. But in a mean over weights (:class:`nalu.MeanSplit`), what
+    those on their bounds cannot follow would outvote those that can.
+    """
+    _each(model, "project_gradient_")
+
+
 def sparsity_penalty(model: nn.Module) -> Tensor:
     """Sum over the clipped units of ``model`` of their mean distance to {-1, 0, 1}: a scalar, ``(S,)`` for an Ensemble.
 

@@ -28,6 +28,7 @@ from nalu import (
     clip_weights_,
     init,
     inspection,
+    project_gradients_,
     regularizer,
 )
 from nalu.regularization import Ramp, Tenfold
@@ -333,3 +334,19 @@ def test_windows_that_cannot_be_halved() -> None:
     model = Ensemble(lambda: INALU(2, 1), range(2))
     with pytest.raises(ValueError, match="window must be a multiple of twice every, got 30 and 10"):
         Restart(model, torch.optim.Adam(model.parameters()), window=30)
+
+
+@pytest.mark.parametrize(("weight", "gradient", "kept"), [
+    (1.0, -2.0, 0.0), (1.0, 2.0, 2.0), (0.0, 2.0, 0.0), (0.0, -2.0, -2.0), (0.5, 2.0, 2.0), (0.5, -2.0, -2.0),
+])  # fmt: skip
+@pytest.mark.parametrize("ensemble", [False, True])
+def test_projected_gradients_lead_into_the_range_only(
+    weight: float, gradient: float, kept: float, ensemble: bool
+) -> None:
+    for build, name in ((lambda: NMU(3, 2), "W_hat"), (lambda: RealNPU(3, 2), "g")):
+        model = Ensemble(build, range(2)) if ensemble else build()
+        parameter = getattr(model.template if ensemble else model, name)
+        nn.init.constant_(parameter, weight)
+        parameter.grad = torch.full_like(parameter, gradient)
+        project_gradients_(model)
+        assert (parameter.grad == kept).all()

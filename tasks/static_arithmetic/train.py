@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from nalu import Adam, Ensemble, Gradient, clip_weights_, compiles, inspection, sparsity_penalty
+from nalu import Adam, Ensemble, Gradient, clip_weights_, compiles, inspection, project_gradients_, sparsity_penalty
 from nalu.init import Init
 from nalu.preconditioning import INPUTS, OUTPUTS, MeanSplit
 from tasks.harness import config as harness
@@ -238,6 +238,8 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
     gradient = Gradient(model, objective, compiled=compiles(config.steps))
     for step in range(start, config.steps):
         loss = gradient(data.uniform(step), torch.tensor(config.penalty_at(step), device=device))
+        if config.recipe.mean_split != "none":
+            project_gradients_(model)
         optimizer.param_groups[0]["lr"] = config.learning_rate_at(step)
         optimizer.step()
         clip_weights_(model)
