@@ -14,9 +14,9 @@ from tasks.harness.contract import Snapshot, State, Train
 def in_chunks(train: Train, size: int | None) -> Train:
     """Training of at most ``size`` seeds at a time, from one evaluation to the next; ``None`` for all at once.
 
-    No seed depends on its companions, so that the results are the same but for rounding. Activations and gradients exist
-    of one chunk at a time; parameters, batches and evaluation targets of all of them. A resumed run keeps the chunks
-    that it began with.
+    No seed depends on its companions, so that the results are the same but for rounding. Activations and gradients are
+    those of one chunk at a time; parameters, batches and evaluation targets those of all. A resumed run keeps the
+    chunks that it began with.
     """
 
     def train_in_chunks(config: Any, state: State | None = None) -> Iterator[Snapshot]:

@@ -45,7 +45,7 @@ class RunOptions:
     overwrite: bool = False
     """Delete the run in the directory first."""
     chunk: int | None = None
-    """Train at most so many seeds at a time, which needs less memory; results differ in rounding only. By default all."""
+    """Train so many seeds at a time, which needs less memory; results differ in rounding only. By default all."""
 
     def __post_init__(self) -> None:
         require(self.chunk is None or self.chunk >= 1, f"--chunk must be at least 1, got {self.chunk}")
