@@ -112,7 +112,7 @@ def _begin(threads: int) -> None:
 
 def document(options: Options, where: dict[str, Any], found: Sequence[Measurement]) -> dict[str, Any]:
     """What the JSON file holds."""
-    asked = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(options).items()}
+    asked = {name: value for name, value in asdict(options).items() if name not in ("json", "markdown")}
     return {"machine": where, "options": asked, "measurements": [as_json(one, found) for one in found]}
 
 
