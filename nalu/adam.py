@@ -8,6 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+FOR_TORCH = ("weight_decay", "amsgrad", "maximize")
+"""Options of a parameter group that the shorter way leaves out."""
+
 
 class Adam(torch.optim.Adam):
     """``torch.optim.Adam(..., fused=True)`` to the last bit, its parameter groups and its state_dict included.
@@ -26,16 +29,18 @@ class Adam(torch.optim.Adam):
     ) -> None:
         super().__init__(params, lr=lr, betas=betas, eps=eps, fused=True)
 
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """One step on all parameters that have a gradient."""
+    def step(self, closure: Any = None) -> Any:
+        """One step on all parameters that have a gradient; as torch's, by torch's where more is asked for."""
+        if closure is not None or any(group[name] for group in self.param_groups for name in FOR_TORCH):
+            return super().step(closure)
         groups = [[p for p in group["params"] if p.grad is not None] for group in self.param_groups]
         if not all(self.state[parameter] for parameters in groups for parameter in parameters):
-            super().step()  # makes the state of those that have none
-            return
+            return super().step()  # makes the state of those that have none
         with torch.no_grad():
             for group, parameters in zip(self.param_groups, groups, strict=True):
                 if parameters:
                     self._step(group, parameters)
+        return None
 
     def _step(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
         states = [self.state[parameter] for parameter in parameters]

@@ -73,3 +73,32 @@ def test_goes_on_from_a_state_of_either(before: type[torch.optim.Adam], after: t
     second.load_state_dict(copy.deepcopy(first.state_dict()))
     steps(parted, second, 6, first=4)
     assert_same(whole, parted)
+
+
+@pytest.mark.parametrize("more", [{"weight_decay": 0.1}, {"amsgrad": True}, {"maximize": True}])
+def test_other_options_of_a_group_count(more: dict[str, object]) -> None:
+    ours, theirs = network(), network()
+    for model, kind, fused in ((ours, Adam, {}), (theirs, torch.optim.Adam, {"fused": True})):
+        steps(model, kind([{"params": model.parameters(), **more}], **OPTIONS, **fused), 5)
+    assert_same(ours, theirs)
+    plain = network()
+    steps(plain, Adam(plain.parameters(), **OPTIONS), 5)
+    assert not torch.equal(plain[0].weight, ours[0].weight)
+
+
+def test_a_closure_is_called() -> None:
+    ours, theirs = network(), network()
+    losses = []
+    for model, kind, more in ((ours, Adam, {}), (theirs, torch.optim.Adam, {"fused": True})):
+        optimizer = kind(model.parameters(), **OPTIONS, **more)
+
+        def closure(model: nn.Module = model, optimizer: torch.optim.Optimizer = optimizer) -> torch.Tensor:
+            optimizer.zero_grad()
+            loss = model(torch.ones(3, 5)).square().sum()
+            loss.backward()
+            return loss
+
+        losses.append([optimizer.step(closure).item() for _ in range(5)])
+    assert losses[0] == losses[1]
+    assert_same(ours, theirs)
+    assert not torch.equal(ours[0].weight, network()[0].weight)

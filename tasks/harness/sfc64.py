@@ -1,4 +1,4 @@
-"""SFC64, the generator of the training data, for many seeds at once: six times as fast as one after another.
+"""SFC64, the generator of the training data, for many seeds at once: several times as fast as one after another.
 
 ``sfc64.cpp`` is compiled when it is first needed, which takes less than a second; where that fails, NumPy's generators
 do the same.
