@@ -9,11 +9,34 @@ from pathlib import Path
 import pytest
 import torch
 
-from tasks.harness.chunks import in_chunks
+from tasks.harness.chunks import in_chunks, sizes
 from tasks.harness.contract import Snapshot, Task
+from tasks.harness.processes import Processes
 from tasks.harness.record import SUMMARY, read_json
 from tasks.harness.registry import load_task, task_names
 from tasks.harness.run import run
+
+
+@pytest.mark.parametrize(
+    ("seeds", "most", "processes", "expected"),
+    [
+        (7, None, 1, [7]),
+        (7, 7, 1, [7]),
+        (7, 100, 1, [7]),
+        (100, 25, 1, [25] * 4),
+        (26, 25, 1, [13, 13]),
+        (7, 3, 1, [3, 2, 2]),
+        (7, 1, 1, [1] * 7),
+        (7, None, 2, [4, 3]),
+        (100, 25, 3, [17, 17, 17, 17, 16, 16]),
+        (2, None, 3, [1, 1]),
+        (5, 2, 4, [2, 1, 1, 1]),
+    ],
+)
+def test_chunks_are_nearly_equal_and_every_process_gets_as_many(
+    seeds: int, most: int | None, processes: int, expected: list[int]
+) -> None:
+    assert sizes(seeds, most, processes) == expected
 
 
 @pytest.fixture(params=task_names())
@@ -29,24 +52,24 @@ def test_every_task_has_the_same_metrics(task: Task) -> None:
     # Over longer runs float32 rounding alone may separate them: training a NALU is chaotic.
     config = replace(task.smoke, steps=4, eval_every=2, seeds=3, first_seed=5)
     together = [metrics(snapshot) for snapshot in task.train(config)]
-    parted = [metrics(snapshot) for snapshot in in_chunks(task.train, 2)(config)]
+    parted = [metrics(snapshot) for snapshot in in_chunks(task.train, 2, Processes())(config)]
     torch.testing.assert_close(parted, together, rtol=1e-4, atol=1e-5, equal_nan=True)
 
 
 def test_what_is_no_split_changes_nothing() -> None:
     task = load_task("identity")
     for size in (None, task.smoke.seeds, 1000):
-        first = next(in_chunks(task.train, size)(task.smoke))
+        first = next(in_chunks(task.train, size, Processes())(task.smoke))
         assert "chunks" not in first.state
 
 
 def test_goes_on_from_its_own_state_with_the_chunks_it_began_with(task: Task) -> None:
     config = replace(task.smoke, steps=4, eval_every=2, seeds=3)
-    train = in_chunks(task.train, 2)
+    train = in_chunks(task.train, 2, Processes())
     whole = [metrics(snapshot) for snapshot in train(config)]
     for snapshot in islice(train(config), 2):
         state = snapshot.state
-    resumed = [metrics(snapshot) for snapshot in in_chunks(task.train, 1)(config, state)]
+    resumed = [metrics(snapshot) for snapshot in in_chunks(task.train, 1, Processes())(config, state)]
     torch.testing.assert_close(resumed, whole[2:], rtol=0, atol=0, equal_nan=True)
 
 

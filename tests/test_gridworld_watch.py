@@ -6,9 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
 from tasks.gridworld_time.train import SHOWN_T
+from tasks.gridworld_time.watch import load
 from tasks.harness.registry import load_task
 from tasks.harness.run import run
 
@@ -44,6 +46,20 @@ def test_without_a_terminal_episodes_are_printed(trained: Path, tmp_path: Path) 
     assert (again.returncode, again.stderr) == (0, "")
     with Image.open(tmp_path / "a.gif") as animation:
         assert animation.n_frames > 2
+
+
+def test_agents_of_every_chunk_can_be_watched(trained: Path, tmp_path: Path) -> None:
+    task = load_task("gridworld_time")
+    run(task, replace(task.smoke, steps=2, eval_every=2), tmp_path / "parted", chunk=2)
+    for seed in range(3):
+        (_, whole, k), (_, parted, number) = load(trained, seed), load(tmp_path / "parted", seed)
+        assert (k, number) == (seed, seed % 2)
+        torch.testing.assert_close(
+            whole.core.member(k).state_dict(), parted.core.member(number).state_dict(), rtol=1e-4, atol=1e-5
+        )
+        torch.testing.assert_close(
+            whole.encoders[k].state_dict(), parted.encoders[number].state_dict(), rtol=1e-4, atol=1e-5
+        )
 
 
 @pytest.mark.parametrize(

@@ -249,6 +249,24 @@ def test_a_run_tells_what_the_chosen_network_says(tmp_path: Path) -> None:
     assert "predicted-against-true" in TASK.figures([read_run(kept)])
 
 
+def test_a_run_in_chunks_says_what_the_best_of_all_seeds_says(tmp_path: Path) -> None:
+    config = Config(model="lstm", seeds=3, steps=20, eval_every=10, embedding=4, hidden=3)
+    said = []
+    for chunk in (None, 1):
+        finished = run(TASK, config, tmp_path / str(chunk), chunk=chunk)
+        command = [
+            sys.executable,
+            "-m",
+            "tasks.number_translation.say",
+            "twenty one",
+            "--run",
+            str(tmp_path / str(chunk)),
+        ]
+        said.append(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    assert finished.per_seed["interpolation/error"].argmin() > 0
+    assert said[0] == said[1]
+
+
 def test_unknown_words() -> None:
     assert split_words("Twenty-one", ENGLISH) == ("twenty", "one")
     with pytest.raises(UserError, match="'thousand' is not a word of this run; it knows"):

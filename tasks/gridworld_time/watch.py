@@ -18,6 +18,7 @@ from tasks.gridworld_time.model import Agents
 from tasks.gridworld_time.pictures import text
 from tasks.gridworld_time.train import Config, greedy_episodes
 from tasks.harness import checkpoint
+from tasks.harness.chunks import chunks_of
 from tasks.harness.cli import guarded, parse
 from tasks.harness.config import require
 from tasks.harness.errors import UserError
@@ -46,12 +47,9 @@ class Watch:
         require(1 <= self.T <= LONGEST, f"--T must lie in 1..{LONGEST}, got {self.T}")
         require(self.episodes >= 1, f"--episodes must be at least 1, got {self.episodes}")
         require(0 < self.speed < float("inf"), f"--speed must be above 0, got {self.speed}")
-        config, agents = load(self.run)
-        seeds = config.seed_range
-        seed = seeds[0] if self.seed is None else self.seed
-        require(seed in seeds, f"--seed must lie in {seeds[0]}..{seeds[-1]}, got {seed}")
+        config, agents, number = load(self.run, self.seed)
         starts = np.random.default_rng(0).integers(STARTS, size=self.episodes).tolist()
-        played = greedy_episodes(config, agents, seeds.index(seed), starts, self.T)
+        played = greedy_episodes(config, agents, number, starts, self.T)
         if self.gif is None:
             for episode in played:
                 show(episode, self.speed)
@@ -62,11 +60,12 @@ class Watch:
             print(f"animation: {self.gif}")
 
 
-def load(directory: Path) -> tuple[Config, Agents]:
-    """The agents of a run as they were at its newest checkpoint.
+def load(directory: Path, seed: int | None) -> tuple[Config, Agents, int]:
+    """Agents of a run as they were at its newest checkpoint, their options, and which of them is that of a seed.
 
     Raises:
         UserError: when there is no such run, or no checkpoint.
+        OptionError: when the run has no such seed.
     """
     run = Run.load(directory)
     if run.config.get("task") != "gridworld_time":
@@ -75,9 +74,13 @@ def load(directory: Path) -> tuple[Config, Agents]:
     newest = checkpoint.newest(directory)
     if newest is None:
         raise UserError(f"--run needs a checkpoint, and {directory} holds no whole one")
+    seeds = config.seed_range
+    seed = seeds[0] if seed is None else seed
+    require(seed in seeds, f"--seed must lie in {seeds[0]}..{seeds[-1]}, got {seed}")
+    config, state = next(part for part in chunks_of(config, newest.state) if seed in part[0].seed_range)
     agents = Agents(config.design, config.seed_range)
-    agents.load_state_dict(newest.state["model"])
-    return config, agents
+    agents.load_state_dict(state["model"])
+    return config, agents, config.seed_range.index(seed)
 
 
 def show(episode: Episode, speed: float) -> None:

@@ -45,10 +45,14 @@ class RunOptions:
     overwrite: bool = False
     """Delete the run in the directory first."""
     chunk: int | None = None
-    """Train so many seeds at a time, which needs less memory; results differ in rounding only. By default all."""
+    """Train so many seeds at a time, which needs less memory; results differ in rounding only. By default all, or where
+    fewer are faster, as many as are fastest."""
+    processes: int = 1
+    """Train in so many processes at the same time, each its part of the seeds; results differ in rounding only."""
 
     def __post_init__(self) -> None:
         require(self.chunk is None or self.chunk >= 1, f"--chunk must be at least 1, got {self.chunk}")
+        require(self.processes >= 1, f"--processes must be at least 1, got {self.processes}")
         require(self.out is None or is_text(str(self.out)), f"--out must be a path in UTF-8, got {self.out}")
 
 
@@ -131,6 +135,7 @@ def _run_task(name: str, arguments: list[str]) -> None:
             resume=options.resume,
             overwrite=options.overwrite,
             chunk=options.chunk,
+            processes=options.processes,
             on_tick=lambda snapshot: progress.update(bar, completed=snapshot.step),
         )
     assert finished.summary is not None

@@ -92,6 +92,8 @@ class Task:
     """The result tables, beside the published figures."""
     figures: Callable[[Sequence[Run]], dict[str, Figure]] = field(default=lambda runs: {})
     """The figures, by file name."""
+    chunk: int | None = None
+    """How many seeds train fastest together, where it is not all of them: so many whose batches fit a fast cache."""
 
     @property
     def command(self) -> str:

@@ -21,6 +21,7 @@ from tasks.harness.contract import Score, Snapshot, Task
 from tasks.harness.directory import check_place, check_same, is_complete, prepare
 from tasks.harness.errors import UserError
 from tasks.harness.lock import locked
+from tasks.harness.processes import Processes
 from tasks.harness.record import (
     CONFIG,
     METRICS,
@@ -44,6 +45,7 @@ def run(
     resume: bool = False,
     overwrite: bool = False,
     chunk: int | None = None,
+    processes: int = 1,
     on_tick: OnTick = lambda snapshot: None,
 ) -> Run:
     """Train as ``config`` says and leave the record in ``directory``.
@@ -51,7 +53,8 @@ def run(
     Args:
         resume: go on with the run in ``directory`` from its newest checkpoint; a complete one is left as it is.
         overwrite: delete the run in ``directory`` first.
-        chunk: how many seeds are trained at a time; see :func:`tasks.harness.chunks.in_chunks`.
+        chunk: how many seeds are trained at a time, by default the task's; see :mod:`tasks.harness.chunks`.
+        processes: how many processes train seeds at the same time.
         on_tick: called at every evaluated step, after it was recorded.
 
     Raises:
@@ -61,12 +64,20 @@ def run(
         check_same(task, config, directory)
         return Run.load(directory)
     check_place(directory, resume=resume)
-    surroundings = environment.describe(config.torch_device())  # before anything is deleted: it may be missing
+    # Before anything is deleted: the device may be missing.
+    surroundings = environment.describe(config.torch_device()) | {"processes": processes}
     try:
-        with _one_voice(), locked(directory):
+        with _one_voice(), locked(directory), Processes(processes) as several:
             checkpoint = prepare(task, config, directory, resume=resume, overwrite=overwrite)
-            train = in_chunks(task.train, chunk)
-            _train(replace(task, train=train), config, directory, checkpoint, surroundings, on_tick)
+            train = in_chunks(task.train, task.chunk if chunk is None else chunk, several)
+            _train(
+                replace(task, train=train),
+                config,
+                directory,
+                checkpoint,
+                surroundings | {"processes": processes},
+                on_tick,
+            )
             return Run.load(directory)
     except OSError as error:
         what = f"cannot read or write {error.filename or directory}: {error.strerror or error}"

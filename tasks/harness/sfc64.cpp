@@ -1,18 +1,23 @@
-// Uniform floats from SFC64 (Doty-Humphrey), eight generators at a time in the lanes of vector registers.
+// Uniform floats from SFC64 (Doty-Humphrey), several generators at a time in the lanes of vector registers.
 // The numbers are those that streams.py makes with NumPy.
 
 #include <cstdint>
 #include <cstring>
 
+#ifdef __AVX512F__
 constexpr int LANES = 8;
+#else
+constexpr int LANES = 4;  // twice as fast with registers of 256 bits as vectors that need two of them
+#endif
+constexpr int GROUP = 8;  // rows are padded to a multiple of it, and so of LANES
 constexpr int DRAWS = 16;  // per generator at a time: so many stay in the fastest cache
 constexpr int FLOATS = 2 * DRAWS;
 typedef uint64_t Lanes __attribute__((vector_size(8 * LANES)));
 
-// state: a, b, c and the counter, (4, rows) with rows padded to a multiple of LANES; goes on by (columns + 1) / 2 draws.
+// state: a, b, c and the counter, (4, rows) with rows padded to a multiple of GROUP; goes on by (columns + 1) / 2 draws.
 // out: (rows, columns) numbers in [0, 1).
 extern "C" void fill(uint64_t *state, float *out, int64_t rows, int64_t columns) {
-    const int64_t padded = (rows + LANES - 1) / LANES * LANES;
+    const int64_t padded = (rows + GROUP - 1) / GROUP * GROUP;
     for (int64_t row = 0; row < rows; row += LANES) {
         Lanes words[4];
         for (int i = 0; i < 4; i++) std::memcpy(&words[i], state + i * padded + row, sizeof(Lanes));

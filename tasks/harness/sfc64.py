@@ -19,7 +19,7 @@ from nalu.gradient import compiler
 
 SOURCE = Path(__file__).with_suffix(".cpp")
 OPTIONS = ("-O3", "-march=native", "-std=c++17", "-shared", "-fPIC")
-LANES = 8
+GROUP = 8
 """As in the source."""
 
 
@@ -32,7 +32,7 @@ class Together:
     """Generators of several rows, where available; each goes on from where its NumPy generator is."""
 
     def __init__(self, generators: Sequence[np.random.SFC64]) -> None:
-        self._state = np.zeros((4, -(-len(generators) // LANES) * LANES), np.uint64)
+        self._state = np.zeros((4, -(-len(generators) // GROUP) * GROUP), np.uint64)
         for row, generator in enumerate(generators):
             self._state[:, row] = generator.state["state"]["state"]
 

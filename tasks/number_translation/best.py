@@ -37,8 +37,13 @@ class Best:
             self.parameters[name].copy_(tensor)
 
 
+def lowest_error(best: dict[str, Any]) -> float:
+    """The lowest validation error of all seeds, from :meth:`Best.state_dict`."""
+    return float(best["error"].min())
+
+
 def chosen_seed(best: dict[str, Any]) -> int:
-    """The place of the seed with the lowest validation error, from :meth:`Best.state_dict`."""
+    """The place of the seed that has it."""
     return int(best["error"].argmin())
 
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import tyro
 
 from tasks.harness import checkpoint
+from tasks.harness.chunks import chunks_of
 from tasks.harness.cli import guarded, parse
 from tasks.harness.errors import UserError
 from tasks.harness.record import Run
-from tasks.number_translation.best import chosen_network
+from tasks.number_translation.best import chosen_network, lowest_error
 from tasks.number_translation.data import Wording
 from tasks.number_translation.model import build
 from tasks.number_translation.pictures import values
@@ -41,7 +42,8 @@ class Say:
         newest = checkpoint.newest(self.run)
         if newest is None:
             raise UserError(f"--run needs a checkpoint, and {self.run} holds no whole one")
-        single = chosen_network(build(config.model, config.sizes), newest.state["best"])
+        chosen = min((state["best"] for _, state in chunks_of(config, newest.state)), key=lowest_error)
+        single = chosen_network(build(config.model, config.sizes), chosen)
         found = values(config.wording, single, said)
         width = max(len(word) for word in said)
         for word, value in zip(said, found, strict=True):

@@ -15,4 +15,5 @@ TASK = Task(
     sweep=SWEEP,
     tables=tables,
     figures=figures,
+    chunk=25,
 )
