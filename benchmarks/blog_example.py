@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 
 from benchmarks.command import main
-from benchmarks.contender import FLOOR, OBVIOUS, OURS, Contender, per_step, repeated, training
+from benchmarks.contender import FLOOR, OBVIOUS, Contender, ours, per_step, repeated
 from benchmarks.plain import adam_step
 from benchmarks.products import Products
 from tasks.blog_example.data import INPUTS, TRAINING_LIMIT, examples
@@ -23,8 +23,7 @@ def contenders(seeds: Sequence[int]) -> Iterator[Contender]:
     """All that are measured."""
     yield Contender("nalu", OBVIOUS, 1, repeated(obvious()))
     for count in seeds:
-        ours = training(Config(seeds=count), per_step(count))
-        yield Contender("nalu", OURS, count, ours)
+        yield from ours("nalu", Config(seeds=count), per_step())
         yield Contender("nalu", FLOOR, count, repeated(floor(count), count))
 
 

@@ -13,7 +13,7 @@ from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any, NoReturn
 
-from benchmarks.contender import FLOOR, OBVIOUS
+from benchmarks.contender import FLOOR, OBVIOUS, as_in_long_runs
 from benchmarks.machine import cores, limit_threads, machine
 from benchmarks.measurement import Measurement, as_json, faster_than, measure, tasks, verdicts
 from tasks.harness.cli import guarded, parse
@@ -108,6 +108,7 @@ def _begin(threads: int) -> None:
     """Start the measuring process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted, too, and ends this process
     limit_threads(threads)
+    as_in_long_runs()
 
 
 def document(options: Options, where: dict[str, Any], found: Sequence[Measurement]) -> dict[str, Any]:
@@ -142,7 +143,8 @@ def table(where: dict[str, Any], found: Sequence[Measurement]) -> Table:
     versions = ", ".join(f"{name} {version}" for name, version in where["versions"].items())
     noisy = sum(one.noise > NOISY for one in found)
     notes = [
-        f"{where['processor']}, {where['cores']} cores, load average {where['load_average']:.2f} at the start; "
+        f"{where['processor']} ({where['vectors']}), {where['cores']} cores, "
+        f"load average {where['load_average']:.2f} at the start; "
         f"{versions}; commit {where['git_commit']}; {where['date']}",
         "Medians. x obvious: times as fast as the obvious loop. x floor: times as long as the floor of as many models.",
         f"noise: interquartile range of the repetitions in % of the median; {noisy} of {len(found)} above "

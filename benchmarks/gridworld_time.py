@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from benchmarks.command import main
-from benchmarks.contender import FLOOR, OURS, Contender, Target, repeated, training
+from benchmarks.contender import FLOOR, Contender, Target, ours, repeated
 from benchmarks.products import Products
 from tasks.gridworld_time.env import GridWorldTimeVector
 from tasks.gridworld_time.pictures import Observation
@@ -45,14 +45,14 @@ def contenders(seeds: Sequence[int]) -> Iterator[Contender]:
         for count in seeds:
             config = Config(observation=kind, seeds=count, episodes=WORLDS)
             targets = TARGETS if kind == "symbolic" else TARGETS[:2]
-            yield Contender(kind, OURS, count, training(config, environment_steps), UNIT, targets)
+            yield from ours(kind, config, environment_steps, unit=UNIT, targets=targets)
             if kind == "symbolic":
                 yield Contender(kind, FLOOR, count, repeated(floor(config), WORLDS * count), UNIT)
         if find_spec("sb3_contrib"):
             yield from rivals(kind)
 
 
-def environment_steps(snapshot: Snapshot) -> float:
+def environment_steps(snapshot: Snapshot, seeds: int) -> float:
     """Of all seeds, since the start of training."""
     return float(snapshot.metrics["environment/steps"].sum())
 

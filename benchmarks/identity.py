@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from benchmarks.command import main
-from benchmarks.contender import FLOOR, OBVIOUS, OURS, Contender, Target, per_step, repeated, training
+from benchmarks.contender import FLOOR, OBVIOUS, Contender, Target, ours, per_step, repeated
 from benchmarks.plain import adam_step
 from benchmarks.products import Products
 from tasks.identity.model import Cell, build
@@ -27,8 +27,7 @@ def contenders(seeds: Sequence[int]) -> Iterator[Contender]:
         yield Contender(cell, OBVIOUS, 1, repeated(obvious(cell)))
         for count in seeds:
             targets = (Target(50, OBVIOUS),) if count == 100 else ()
-            ours = training(Config(cell=cell, seeds=count), per_step(count))
-            yield Contender(cell, OURS, count, ours, targets=targets)
+            yield from ours(cell, Config(cell=cell, seeds=count), per_step(), targets=targets)
             yield Contender(cell, FLOOR, count, repeated(floor(cell, count), count))
 
 

@@ -18,6 +18,7 @@ def machine() -> dict[str, Any]:
     surroundings = describe(torch.device("cpu"))
     return {
         "processor": processor(),
+        "vectors": torch.backends.cpu.get_cpu_capability(),
         "cores": cores(),
         "load_average": os.getloadavg()[0],
         "system": platform.platform(),

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from benchmarks.command import main
-from benchmarks.contender import FLOOR, OBVIOUS, OURS, Contender, Target, per_step, repeated, training
+from benchmarks.contender import FLOOR, OBVIOUS, Contender, Target, ours, per_step, repeated
 from benchmarks.plain import adam_step
 from tasks.mnist_counting.model import Encoder, Networks
 from tasks.mnist_counting.train import Config, build
@@ -30,9 +30,8 @@ def contenders(seeds: Sequence[int]) -> Iterator[Contender]:
     yield Contender(setting, OBVIOUS, 1, repeated(obvious(config, series), images), unit)
     for count in seeds:
         own = Config(dataset="sample", eval_size=1, seeds=count)
-        ours = training(own, per_step(count * images))
         targets = (Target(THROUGHPUT, FLOOR),)
-        yield Contender(setting, OURS, count, ours, unit, targets)
+        yield from ours(setting, own, per_step(images), unit=unit, targets=targets)
         yield Contender(setting, FLOOR, count, repeated(floor(count, images), count * images), unit)
 
 

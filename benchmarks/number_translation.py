@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.command import main
-from benchmarks.contender import FLOOR, OBVIOUS, OURS, Contender, Target, per_step, repeated, training
+from benchmarks.contender import FLOOR, OBVIOUS, Contender, Target, ours, per_step, repeated
 from benchmarks.plain import adam_step
 from benchmarks.products import Products
 from tasks.number_translation.data import Data
@@ -48,9 +48,8 @@ def contenders(seeds: Sequence[int]) -> Iterator[Contender]:
             targets = (Target(FASTER[model], OBVIOUS),) if count == 100 else ()
             config = Config(model=model, seeds=count)
             # Validation chooses the step by its error, which there must be one of.
-            evaluation = {"interpolation/error": torch.zeros(count)}
-            ours = training(config, per_step(count), evaluation)
-            yield Contender(model, OURS, count, ours, targets=targets)
+            evaluation = {"interpolation/error": torch.zeros(1)}
+            yield from ours(model, config, per_step(), targets=targets, evaluation=evaluation)
             yield Contender(model, FLOOR, count, repeated(floor(model, count), count))
 
 

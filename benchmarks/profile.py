@@ -24,7 +24,7 @@ import numpy as np
 import tyro
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from benchmarks.contender import OURS, Contender
+from benchmarks.contender import OURS, Contender, as_in_long_runs
 from benchmarks.machine import limit_threads
 from benchmarks.measurement import tasks
 from nalu import Adam
@@ -72,6 +72,7 @@ def run(options: Options) -> None:
     if options.seeds < 1 or not 0 <= options.seconds < float("inf"):
         raise UserError("--seeds must be above 0 and --seconds not negative")
     limit_threads(1)
+    as_in_long_runs()
     rows = []
     for contender in import_module(f"benchmarks.{options.task}").contenders((options.seeds,)):
         if contender.name == OURS and contender.models >= options.seeds:

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from benchmarks.command import main
-from benchmarks.contender import FLOOR, OBVIOUS, OURS, Contender, Target, per_step, repeated, training
+from benchmarks.contender import FLOOR, OBVIOUS, Contender, Target, ours, per_step, repeated
 from benchmarks.plain import adam_step
 from benchmarks.products import Products
 from tasks.harness.streams import UniformStream
@@ -33,8 +33,7 @@ def contenders(seeds: Sequence[int]) -> Iterator[Contender]:
         for count in seeds:
             targets = (Target(15, OBVIOUS),) if count == 100 else ()
             config = Config(cell=cell, seeds=count, eval_size=1)
-            ours = training(config, per_step(count))
-            yield Contender(setting, OURS, count, ours, targets=targets)
+            yield from ours(setting, config, per_step(), targets=targets)
             yield Contender(setting, FLOOR, count, repeated(floor(cell, count), count))
 
 

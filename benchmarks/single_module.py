@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 
 from benchmarks.command import main
-from benchmarks.contender import FLOOR, OBVIOUS, OURS, Contender, Target, per_step, repeated, training
+from benchmarks.contender import FLOOR, OBVIOUS, Contender, Target, ours, per_step, repeated
 from benchmarks.plain import adam_step
 from nalu.units import Operation
 from tasks.single_module.data import Data
@@ -33,13 +33,13 @@ def contenders(seeds: Sequence[int]) -> Iterator[Contender]:
         setting = f"{op}, {cell}"
         yield Contender(setting, OBVIOUS, 1, repeated(obvious(cell, op)))
         alone = Config(op=op, cell=cell, seeds=1, ranges=("U1..2",), eval_size=1)
-        yield Contender(setting, OURS, 1, training(alone, per_step(1)))
+        yield from ours(setting, alone, per_step())
         for count in seeds:
             config = Config(op=op, cell=cell, seeds=count, eval_size=1)
             models = count * len(config.ranges)
-            ours = training(config, per_step(models))
             targets = (Target(250, OBVIOUS), Target(1, JAX)) if models == 225 else ()
-            yield Contender(setting, OURS, models, ours, targets=targets)
+            units = per_step(len(config.ranges))
+            yield from ours(setting, config, units, models=models, targets=targets)
             yield Contender(setting, FLOOR, models, repeated(floor(config), models))
             if find_spec("jax"):
                 from benchmarks.jax_single_module import rival

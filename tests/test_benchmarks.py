@@ -90,9 +90,9 @@ def test_training_runs_the_loop_of_the_task_and_evaluates_nothing(monkeypatch: p
     monkeypatch.setattr(import_module("tasks.identity.train"), "evaluate", refuse)
     steps: list[int] = []
 
-    def units(snapshot: object) -> float:
+    def units(snapshot: object, seeds: int) -> float:
         steps.append(snapshot.step)
-        return 3 * snapshot.step
+        return seeds * snapshot.step
 
     work = training(identity.TASK.config(seeds=3), units)
     assert [work(0.0)[1] for _ in range(3)] == [3, 3, 3]  # at least a step, and then it is told to stop
@@ -138,12 +138,22 @@ def test_the_command(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
     assert set(written) == {"machine", "options", "measurements"}
     assert {one["task"] for one in written["measurements"]} == set(asked)
     assert all(set(one) == KEYS and len(one["repetitions"]) == 2 for one in written["measurements"])
-    assert {"processor", "cores", "load_average", "versions", "git_commit", "date"} <= set(written["machine"])
+    assert {"processor", "vectors", "cores", "load_average", "versions", "git_commit", "date"} <= set(
+        written["machine"]
+    )
     assert all(printed.count(name) == sum(one["task"] == name for one in written["measurements"]) for name in asked)
 
 
 def test_the_table_says_which_targets_are_met():
-    where = {"processor": "p", "cores": 2, "load_average": 0.0, "versions": {}, "git_commit": None, "date": "d"}
+    where = {
+        "processor": "p",
+        "vectors": "v",
+        "cores": 2,
+        "load_average": 0.0,
+        "versions": {},
+        "git_commit": None,
+        "date": "d",
+    }
     table = command.table(where, FOUND)
     assert len(table.rows) == len(FOUND)
     row = dict(zip(table.header, table.rows[1], strict=True))

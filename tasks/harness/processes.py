@@ -94,12 +94,13 @@ _runs: list[Iterator[Snapshot]] = []
 
 def _begin(train: Train, configs: Sequence[Config], states: bytes, threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the main process, which ends this one
-    threading.Thread(target=_outlive_nobody, daemon=True).start()
+    threading.Thread(target=outlive_nobody, daemon=True).start()
     torch.set_num_threads(threads)
     _runs.extend(map(train, configs, _from_bytes(states)))
 
 
-def _outlive_nobody() -> None:
+def outlive_nobody() -> None:
+    """For a thread of another process: ends that when the main process has ended, however it was killed."""
     main = multiprocessing.parent_process()
     if main is not None:
         main.join()
