@@ -83,5 +83,5 @@ class Data:
     ) -> tuple[Tensor, Tensor]:
         u = torch.from_numpy(np.random.RandomState(seed).uniform(size=(size, inputs)))
         # Rounded before the targets are computed in float64, so that the sets themselves are exact.
-        x = torch.stack([spread(u.clone(), bounds) for bounds in ranges]).float()
+        x = torch.stack([spread(u, bounds) for bounds in ranges]).float()
         return x.to(self._device), self._targets(x.double()).float().to(self._device)

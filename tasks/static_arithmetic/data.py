@@ -62,14 +62,12 @@ class Subsets:
 
 
 def spread(u: Tensor, bounds: tuple[float, ...]) -> Tensor:
-    """Map U[0, 1) to a uniform range in place: ``(low, high)``, or two intervals ``(low, high, low, high)``."""
+    """Map U[0, 1) to a uniform range: ``(low, high)``, or two intervals ``(low, high, low, high)``."""
     if len(bounds) == 2:
         low, high = bounds
-        return u.mul_(high - low).add_(low)
+        return u * (high - low) + low
     low, high, low_2, high_2 = bounds
-    first = u < 0.5
-    u.mul_(2)
-    return torch.where(first, low + u * (high - low), low_2 + (u - 1) * (high_2 - low_2))
+    return torch.where(u < 0.5, low + 2 * u * (high - low), low_2 + (2 * u - 1) * (high_2 - low_2))
 
 
 class Data:

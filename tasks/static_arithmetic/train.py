@@ -236,8 +236,11 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         return (loss + weight * sparsity_penalty(model) if config.recipe.penalty > 0 else loss), loss
 
     gradient = Gradient(model, objective, compiled=compiles(config.steps))
+    weight = torch.zeros((), device=device)
     for step in range(start, config.steps):
-        loss = gradient(data.uniform(step), torch.tensor(config.penalty_at(step), device=device))
+        if config.recipe.penalty > 0:
+            weight.fill_(config.penalty_at(step))
+        loss = gradient(data.uniform(step), weight)
         if config.recipe.mean_split != "none":
             project_gradients_(model)
         optimizer.param_groups[0]["lr"] = config.learning_rate_at(step)
