@@ -99,14 +99,22 @@ class Networks(nn.Module):
 
     Args:
         encoder, recurrent: make the two parts of one network.
+        broadcasts: the recurrent part does so; see :class:`nalu.Ensemble`.
     """
 
-    def __init__(self, encoder: Callable[[], nn.Module], recurrent: Callable[[], nn.Module], seeds: range) -> None:
+    def __init__(
+        self,
+        encoder: Callable[[], nn.Module],
+        recurrent: Callable[[], nn.Module],
+        seeds: range,
+        *,
+        broadcasts: bool = False,
+    ) -> None:
         super().__init__()
         encoders = Ensemble(encoder, seeds)
         members = nn.ModuleList(encoders.member(k) for k in range(len(seeds)))
         self.encoders = members.to(memory_format=torch.channels_last)
-        self.recurrent = Ensemble(recurrent, seeds)
+        self.recurrent = Ensemble(recurrent, seeds, broadcasts=broadcasts)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.recurrent(self.encode(images))

@@ -216,6 +216,7 @@ def build(config: Config) -> Networks:
             init=config.init,
         ),
         config.seed_range,
+        broadcasts=config.cell in ("nac", "nau"),
     )
 
 
