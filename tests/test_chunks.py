@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tasks.harness import run as running
 from tasks.harness.chunks import in_chunks, sizes
 from tasks.harness.contract import Snapshot, Task
 from tasks.harness.processes import Processes
@@ -79,6 +80,26 @@ def test_the_record_has_all_seeds(tmp_path: Path) -> None:
     whole, parted = (run(task, config, tmp_path / str(chunk), chunk=chunk).record() for chunk in (None, 2))
     assert parted.seeds.tolist() == whole.seeds.tolist() == list(config.seed_range)
     assert parted.steps.tolist() == whole.steps.tolist()
+
+
+@pytest.mark.parametrize(
+    ("device", "asked", "expected"), [("cpu", None, 2), ("cpu", 3, 3), ("cuda", None, None), ("cuda", 3, 3)]
+)
+def test_a_task_says_how_many_seeds_are_fastest_on_a_cpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str, asked: int | None, expected: int | None
+) -> None:
+    class Seen(Exception):
+        pass
+
+    def see(train: object, most: int | None, processes: object) -> None:
+        raise Seen(most)
+
+    task = replace(load_task("identity"), chunk=2)
+    monkeypatch.setattr(running, "in_chunks", see)
+    monkeypatch.setattr(task.config, "torch_device", lambda self: torch.device(device))
+    monkeypatch.setattr(running.environment, "describe", lambda device: {})
+    with pytest.raises(Seen, match=f"^{expected}$"):
+        run(task, task.smoke, tmp_path / "run", chunk=asked)
 
 
 def test_the_command(tmp_path: Path) -> None:

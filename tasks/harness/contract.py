@@ -93,7 +93,7 @@ class Task:
     figures: Callable[[Sequence[Run]], dict[str, Figure]] = field(default=lambda runs: {})
     """The figures, by file name."""
     chunk: int | None = None
-    """How many seeds train fastest together, where it is not all of them: so many whose batches fit a fast cache."""
+    """How many seeds train fastest together on a CPU, where it is not all: so many that their batches fit its cache."""
 
     @property
     def command(self) -> str:

@@ -64,12 +64,14 @@ def run(
         check_same(task, config, directory)
         return Run.load(directory)
     check_place(directory, resume=resume)
-    # Before anything is deleted: the device may be missing.
-    surroundings = environment.describe(config.torch_device()) | {"processes": processes}
+    device = config.torch_device()  # before anything is deleted: it may be missing
+    surroundings = environment.describe(device) | {"processes": processes}
+    if chunk is None and device.type == "cpu":
+        chunk = task.chunk
     try:
         with _one_voice(), locked(directory), Processes(processes) as several:
             checkpoint = prepare(task, config, directory, resume=resume, overwrite=overwrite)
-            train = in_chunks(task.train, task.chunk if chunk is None else chunk, several)
+            train = in_chunks(task.train, chunk, several)
             _train(
                 replace(task, train=train),
                 config,
