@@ -102,9 +102,13 @@ def nalu(x: Tensor, W: Tensor, gate_logits: Tensor, W_mul: Tensor | None = None,
     The second term is evaluated as exp(log(1 - g) + log m), which is the same number, but 0 rather than 0 * inf where
     the gate is shut on an overflowing product.
     """
-    a = nac(x, W)
-    log_m = linear(log_abs(x, eps), W if W_mul is None else W_mul)
-    return torch.sigmoid(gate_logits) * a + torch.exp(F.logsigmoid(-gate_logits) + log_m)
+    if x.ndim == 1:
+        return nalu(x.unsqueeze(0), W, gate_logits, W_mul, eps).squeeze(0)
+    # Transposed, as the products have made them: compiled, long rows are worth more than rows of out_features.
+    a = nac(x, W).mT
+    log_m = linear(log_abs(x, eps), W if W_mul is None else W_mul).mT
+    z = gate_logits.mT if gate_logits.ndim > 1 else gate_logits.unsqueeze(-1)
+    return (torch.sigmoid(z) * a + torch.exp(F.logsigmoid(-z) + log_m)).mT.contiguous()
 
 
 def clip(W: Tensor, low: float, high: float) -> Tensor:

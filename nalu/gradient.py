@@ -18,7 +18,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad_and_value
+from torch.func import functional_call, functionalize, grad_and_value
+from torch.fx import GraphModule
 
 SWITCH = "NALU_COMPILE"
 """The environment variable that turns compilation off when it is 0."""
@@ -130,9 +131,19 @@ class Gradient:
         from torch import _inductor as inductor  # takes a second
         from torch.fx.experimental.proxy_tensor import make_fx
 
-        graph = make_fx(gradient)(*(tensor.clone() for tensor in example))  # an objective may write to its inputs
+        graph = make_fx(functionalize(gradient))(*(tensor.clone() for tensor in example))  # it may write to its inputs
+        _drop_copies(graph)
         compiled: Callable[..., Sequence[Tensor]] = inductor.compile(graph, example)
         return compiled
+
+
+def _drop_copies(graph: GraphModule) -> None:
+    """Take out what only changes how numbers lie in memory, which the compiler chooses; nothing writes to them."""
+    for node in graph.graph.nodes:
+        if node.target is torch.ops.aten.clone.default:
+            node.replace_all_uses_with(node.args[0])
+            graph.graph.erase_node(node)
+    graph.recompile()
 
 
 class _Whole(nn.Module):

@@ -19,6 +19,17 @@ def test_linear_is_the_one_of_torch(shape: tuple[int, ...]) -> None:
     assert y.is_contiguous()
 
 
+@pytest.mark.parametrize("shape", [(3,), (5, 3), (2, 5, 3), (0, 3)])
+@pytest.mark.parametrize("one_gate_for_all", [False, True])
+def test_nalu_lies_in_memory_as_a_linear_layer_does(shape: tuple[int, ...], one_gate_for_all: bool) -> None:
+    x, W, G = (torch.rand(size, dtype=torch.float64) for size in (shape, (2, 3), (2, 3)))
+    z = G[:, 0] if one_gate_for_all else functional.linear(x, G)
+    y = functional.nalu(x, W, z)
+    g, a, m = z.sigmoid(), F.linear(x, W), F.linear((x + functional.EPSILON).log(), W).exp()
+    torch.testing.assert_close(y, g * a + (1 - g) * m)
+    assert y.is_contiguous()
+
+
 @pytest.mark.parametrize("n", [1, 2, 3, 7, 8, 100])
 def test_product_and_its_gradient(n: int) -> None:
     z = torch.randn(4, n, dtype=torch.float64, requires_grad=True)

@@ -74,6 +74,49 @@ def test_compiled_is_equal_but_for_rounding(unit: UnitName):
             clip_weights_(model)
 
 
+class Matrices(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.p, self.q, self.r = (nn.Parameter(torch.rand(2, 2)) for _ in range(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.p * self.q.mT.contiguous() + x * (self.q + self.r)
+
+
+@needs_compiler
+def test_gradients_are_nobody_elses_memory():
+    """That of p is q, and those of the second q and of r are equal: still, each may be written to."""
+    plain, fast = (Ensemble(Matrices, SEEDS) for _ in range(2))
+    x = torch.ones(len(SEEDS), 2, 2)
+
+    def total(model: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
+        y = model(x).sum(dim=(1, 2))
+        return y, y
+
+    gradient = Gradient(fast, total, compiled=True)
+    Gradient(plain, total)(x)
+    for _ in range(2):
+        gradient(x)
+        torch.testing.assert_close(gradients(fast), gradients(plain))
+        tensors = [x, *fast.parameters(), *(p.grad for p in fast.parameters())]
+        assert len({tensor.untyped_storage().data_ptr() for tensor in tensors}) == len(tensors)
+
+
+@needs_compiler
+def test_an_objective_may_write_to_its_input():
+    def shifted(model: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
+        before = x.mT.contiguous()
+        loss = model(x.add_(1)).square().mean(dim=(1, 2)) + before.sum(dim=(1, 2))
+        return loss, loss
+
+    results = []
+    for compiled in (False, True):
+        model, x = ensemble("nac"), inputs()[0]
+        gradient = Gradient(model, shifted, compiled=compiled)
+        results.append([gradient(x), gradient(x), *gradients(model), x])
+    torch.testing.assert_close(results[1], results[0])
+
+
 @pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=needs_compiler)])
 def test_what_is_frozen_gets_no_gradient(compiled: bool):
     model = ensemble("nac")

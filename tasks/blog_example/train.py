@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from nalu import Adam, Ensemble, inspection
+from nalu import Adam, Ensemble, Gradient, compiles, inspection
 from nalu.init import Init
 from tasks.blog_example.data import TEST_LIMIT, TRAINING_LIMIT, examples
 from tasks.blog_example.model import build
@@ -79,10 +79,15 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
     )
     optimizer = Adam(model.parameters(), lr=config.learning_rate)
 
-    def half_squared_error(network: nn.Module, name: str) -> Tensor:
+    def objective(network: nn.Module, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """sum(err^2) / 2 of every seed, ``(S,)``: the article's loss."""
-        x, y = sets[name]
-        return (network(x, shared=True) - y).square().sum(dim=(1, 2)) / 2
+        loss = (network(x, shared=True) - y).square().sum(dim=(1, 2)) / 2
+        return loss, loss
+
+    gradient = Gradient(model, objective, compiled=compiles(config.steps))
+
+    def half_squared_error(network: nn.Module, name: str) -> Tensor:
+        return objective(network, *sets[name])[0]
 
     @torch.no_grad()
     def snapshot(step: int, loss: Tensor) -> Snapshot:
@@ -111,13 +116,11 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         optimizer.load_state_dict(state["optimizer"])
 
     for step in range(start, config.steps):
-        loss = half_squared_error(model, "train")
-        optimizer.zero_grad()
-        loss.sum().backward()  # the sum over seeds: no seed's gradient depends on its companions
+        loss = gradient(*sets["train"])
         optimizer.param_groups[0]["lr"] = config.learning_rate_at(step)
         optimizer.step()
         if config.due(step + 1):
-            yield snapshot(step + 1, loss.detach())
+            yield snapshot(step + 1, loss)
 
 
 SMOKE = Config(seeds=3, steps=20, eval_every=10, examples=100, learning_rate=0.001)
