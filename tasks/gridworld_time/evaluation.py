@@ -99,7 +99,7 @@ def _play(
             break
         if alive.sum() < 0.75 * len(lanes):  # copying what goes on pays only now and then
             lanes = lanes[alive]
-            episodes.keep(alive)
+            episodes.keep(alive.nonzero().mT.expand(seeds, -1))
     limits = None
     if reached:
         low, high = (torch.stack(part) for part in zip(*reached, strict=True))

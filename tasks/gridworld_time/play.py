@@ -53,16 +53,24 @@ class Episodes:
         return arrived
 
     def keep(self, lanes: Tensor) -> None:
-        """Go on with some of the N episodes only."""
+        """Go on with some of the N episodes only, by their numbers, ``(S, fewer)``."""
         for name in ("place", "_instruction", "_action", "_first"):
-            setattr(self, name, getattr(self, name)[:, lanes])
-        self.state = tuple(part[:, lanes] for part in self.state)
+            setattr(self, name, _taken(getattr(self, name), lanes))
+        self.state = tuple(_taken(part, lanes) for part in self.state)
 
 
 def sample(logits: Tensor, uniform: Tensor) -> Tensor:
     """Actions ``(S, N)`` drawn from the policy with uniform numbers ``(S, N)``."""
     below = torch.softmax(logits, dim=-1).cumsum(dim=-1) < uniform.unsqueeze(-1)
     return below.sum(dim=-1).clamp(max=len(ACTIONS) - 1)  # rounding may leave the last sum below 1
+
+
+def _taken(x: Tensor, lanes: Tensor) -> Tensor:
+    """Some of the N entries of each seed, ``(S, N) -> (S, fewer)`` or ``(S, N, n) -> (S, fewer, n)``."""
+    if x.ndim == 2:
+        return x.gather(1, lanes)
+    # In memory as the products make it. (take_along_dim would spend more on checking the numbers.)
+    return x.mT.gather(2, lanes.unsqueeze(1).expand(-1, x.shape[2], -1)).mT
 
 
 def _next_place() -> Tensor:

@@ -57,18 +57,25 @@ def play(
         uniform: random numbers that the actions are drawn with, ``(S, most steps, N)``.
     """
     episodes = Episodes(agents, features, start, instruction)
-    going = torch.ones_like(instruction, dtype=torch.bool)
-    steps: list[tuple[Tensor, ...]] = []
-    for t, drawn in enumerate(uniform.unbind(dim=1), start=1):
-        place = episodes.place
-        action = sample(episodes.look()[0], drawn)
-        arrived = episodes.act(action) & going
-        steps.append((place, action, arrived, going))
-        going = going & ~arrived & (t < rules.time_out(instruction))
-        if not going.any():
+    shape = (uniform.shape[1], *start.shape)
+    place, action = start.new_zeros(2, *shape)
+    arrived, going = start.new_zeros(2, *shape, dtype=torch.bool)
+    lanes = torch.arange(start.shape[1], device=start.device).expand_as(start)
+    goes_on = torch.ones_like(start, dtype=torch.bool)
+    for t, drawn in enumerate(uniform.unbind(dim=1)):
+        seen = episodes.place
+        chosen = sample(episodes.look()[0], drawn.gather(1, lanes))
+        there = episodes.act(chosen) & goes_on
+        for kept, now in ((place, seen), (action, chosen), (arrived, there), (going, goes_on)):
+            kept[t].scatter_(1, lanes, now)
+        goes_on = goes_on & ~there & (t + 1 < rules.time_out(instruction.gather(1, lanes)))
+        width = int(goes_on.sum(dim=1).amax())
+        if not width:
             break
-    place, action, arrived, going = map(torch.stack, zip(*steps, strict=True))
-    time = torch.arange(1, 1 + len(steps), device=start.device, dtype=features.dtype).view(-1, 1, 1)
+        front = goes_on.byte().argsort(dim=1, descending=True, stable=True)[:, :width]
+        lanes, goes_on = lanes.gather(1, front), goes_on.gather(1, front)
+        episodes.keep(front)
+    time = torch.arange(1, 1 + len(place), device=start.device, dtype=features.dtype).view(-1, 1, 1)
     reward = torch.where(arrived, rules.reward(time, instruction), 0.0)
     return _longest_first(place, action, reward, going, instruction)
 
