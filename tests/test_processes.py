@@ -23,7 +23,7 @@ from tasks.harness.processes import Processes
 from tasks.harness.record import CONFIG, METRICS, SEED_SUMMARY, SUMMARY, read_json
 from tasks.harness.registry import load_task
 
-FAILS, DIES = 113, 214
+FAILS, DIES, LARGE = 113, 214, 315
 """Seeds."""
 
 
@@ -41,7 +41,8 @@ def taught(config: Config, state: State | None = None) -> Iterator[Snapshot]:
             "process": torch.full_like(seeds, os.getpid()),
             "threads": torch.full_like(seeds, torch.get_num_threads()),
         }
-        yield Snapshot(step, metrics, nn.Linear(1, 1), {"step": step})
+        weights = torch.zeros(20_000_000 if LARGE in config.seed_range else 1)
+        yield Snapshot(step, metrics, nn.Linear(1, 1), {"step": step, "weights": weights})
 
 
 def test_each_process_trains_its_part() -> None:
@@ -110,6 +111,18 @@ def test_a_killed_process_is_told_of_in_one_line() -> None:
     message = "was killed, perhaps for want of memory.*--resume goes on"
     with pytest.raises(UserError, match=message), Processes(2) as processes:
         list(in_chunks(taught, None, processes)(Config(first_seed=DIES - 1, seeds=2, steps=3)))
+    assert not active_children()
+
+
+def test_a_process_killed_in_the_middle_of_its_snapshots_is_told_of_too() -> None:
+    with Processes(2) as processes:
+        snapshots = in_chunks(taught, None, processes)(Config(first_seed=LARGE - 1, seeds=2, steps=3))
+        next(snapshots)
+        time.sleep(0.3)  # until the other waits for the rest of its next to be read
+        (other,) = active_children()
+        other.kill()
+        with pytest.raises(UserError, match="was killed"):
+            next(snapshots)
     assert not active_children()
 
 

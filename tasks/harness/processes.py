@@ -7,9 +7,9 @@ import multiprocessing
 import os
 import signal
 import threading
+import traceback
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import Connection
 from typing import Any, Self
 
 import torch
@@ -31,7 +31,7 @@ class Processes:
 
     def __init__(self, count: int = 1) -> None:
         self.count = count
-        self._others: list[ProcessPoolExecutor] = []
+        self._others: list[_Other] = []
         self._threads = torch.get_num_threads()
 
     def __enter__(self) -> Self:
@@ -39,10 +39,7 @@ class Processes:
 
     def __exit__(self, *error: object) -> None:
         for other in self._others:
-            # What they still do is of no use, and they keep nothing: all files are written here.
-            for process in list((other._processes or {}).values()):  # kill_workers(), from Python 3.14 on
-                process.kill()
-            other.shutdown()
+            other.end()
         self._others.clear()
         torch.set_num_threads(self._threads)
 
@@ -58,45 +55,63 @@ class Processes:
         count = min(self.count, len(parts))
         threads = max(self._threads // count, 1)
         torch.set_num_threads(threads)
-        others = [self._begin(train, parts[k::count], threads) for k in range(1, count)]
+        self._others += [_Other(train, parts[k::count], threads) for k in range(1, count)]
         here = [train(*part) for part in parts[::count]]
-        elsewhere = [other.submit(_advance) for other in others]
         while True:
             snapshots: list[Any] = [None] * len(parts)
             snapshots[::count] = [next(run, None) for run in here]
-            for k, future in enumerate(elsewhere, start=1):
-                snapshots[k::count] = _received(future)
+            for k, other in enumerate(self._others, start=1):
+                snapshots[k::count] = other.receive()
             if all(snapshot is None for snapshot in snapshots):
                 return
-            elsewhere = [other.submit(_advance) for other in others]  # they go on while these are recorded
             yield snapshots
 
-    def _begin(self, train: Train, parts: Sequence[Part], threads: int) -> ProcessPoolExecutor:
+
+class _Other:
+    """Another process. It goes on training while its last snapshots wait here."""
+
+    def __init__(self, train: Train, parts: Sequence[Part], threads: int) -> None:
+        # A pipe of its own, the other end of which nobody else has: who reads it is told when the process is killed,
+        # in the middle of a message, too. (A ProcessPoolExecutor may wait for the rest for ever.)
+        context = multiprocessing.get_context("spawn")
+        self._received, sent = context.Pipe(duplex=False)
         configs, states = zip(*parts, strict=True)
-        arguments = (train, configs, _to_bytes(states), threads)
-        other = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin, arguments)
-        self._others.append(other)
-        return other
+        arguments = (sent, train, configs, _to_bytes(states), threads)
+        self._process = context.Process(target=_train, args=arguments)
+        self._process.start()
+        sent.close()
+
+    def receive(self) -> list[Snapshot | None]:
+        """The next snapshots of its parts, without what belongs to their models; None after the last."""
+        try:
+            received = self._received.recv()
+        except (EOFError, OSError) as error:  # between two messages, and in the middle of one
+            why = "a process that trained some of the seeds was killed, perhaps for want of memory"
+            raise UserError(f"{why}; fewer --processes need less, and --resume goes on") from error
+        if isinstance(received, BaseException):
+            raise received
+        return [None if one is None else Snapshot(model=nn.Identity(), **one) for one in _from_bytes(received)]
+
+    def end(self) -> None:
+        """Kill it: what it still does is of no use, and it keeps nothing, since all files are written here."""
+        self._process.kill()
+        self._process.join()
+        self._received.close()
 
 
-def _received(future: Future[bytes]) -> list[Snapshot | None]:
-    try:
-        sent = _from_bytes(future.result())
-    except BrokenProcessPool as error:
-        why = "a process that trained some of the seeds was killed, perhaps for want of memory"
-        raise UserError(f"{why}; fewer --processes need less, and --resume goes on") from error
-    return [None if one is None else Snapshot(model=nn.Identity(), **one) for one in sent]
-
-
-_runs: list[Iterator[Snapshot]] = []
-"""In another process: the training of its parts."""
-
-
-def _begin(train: Train, configs: Sequence[Config], states: bytes, threads: int) -> None:
+def _train(sent: Connection, train: Train, configs: Sequence[Config], states: bytes, threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the main process, which ends this one
     threading.Thread(target=outlive_nobody, daemon=True).start()
     torch.set_num_threads(threads)
-    _runs.extend(map(train, configs, _from_bytes(states)))
+    try:
+        runs = list(map(train, configs, _from_bytes(states)))
+        snapshots: list[Snapshot | None] = []
+        while not snapshots or any(snapshots):
+            snapshots = [next(run, None) for run in runs]
+            sent.send(_to_bytes(list(map(_portable, snapshots))))
+    except Exception as error:
+        error.add_note(f"in another process:\n{traceback.format_exc()}")
+        sent.send(error)
 
 
 def outlive_nobody() -> None:
@@ -105,11 +120,6 @@ def outlive_nobody() -> None:
     if main is not None:
         main.join()
         os._exit(1)
-
-
-def _advance() -> bytes:
-    """The next snapshots of this process, but what belongs to their models; None after the last."""
-    return _to_bytes([_portable(next(run, None)) for run in _runs])
 
 
 def _portable(snapshot: Snapshot | None) -> dict[str, Any] | None:
