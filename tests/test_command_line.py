@@ -156,9 +156,11 @@ def test_an_interrupted_run_resumes_to_the_same_results(
     _, errors = process.communicate(timeout=60)
     status = json.loads((tmp_path / "broken" / "config.json").read_text())["status"]
     if number == signal.SIGKILL:
-        assert (process.returncode, status) == (-9, "running")
+        assert (process.returncode, status) == (-9, "running"), errors
     else:
-        assert (process.returncode, status) == (130, "interrupted")
+        # Where the signal met code of exec(), Python ends itself by SIGINT, which shells call 130, too.
+        assert process.returncode in (130, -signal.SIGINT), errors
+        assert status == "interrupted"
         assert errors.count("\n") == 1
         assert "--resume" in errors
     assert not (tmp_path / "broken" / "summary.json").exists()
