@@ -27,14 +27,11 @@ UNIT = "environment step"
 WORLDS = 128
 OBSERVATIONS: tuple[Observation, ...] = ("symbolic", "pixels")
 RECURRENT_PPO, A2C = "RecurrentPPO", "A2C"
-"""Of sb3-contrib, with our LSTM; of stable-baselines3, without memory."""
-DUMMY = ", DummyVecEnv"
-"""On single environments in turn, as one gets it without further ado."""
-TARGETS = (
-    Target(8, RECURRENT_PPO),
-    Target(2, A2C),
-    Target(8, RECURRENT_PPO + DUMMY),
-    Target(2, A2C + DUMMY),
+"""Of sb3-contrib, with an LSTM-64; of stable-baselines3, without memory."""
+SMALL, DUMMY = ", network as ours", ", DummyVecEnv"
+"""With no more layers than ours has; on single environments in turn, as one gets it without further ado."""
+TARGETS = tuple(
+    Target(factor, name + how) for factor, name in ((8, RECURRENT_PPO), (2, A2C)) for how in ("", DUMMY, SMALL)
 )
 
 
@@ -44,7 +41,7 @@ def contenders(seeds: Sequence[int]) -> Iterator[Contender]:
         yield Contender(kind, "environment alone", WORLDS, repeated(environment(kind), WORLDS), UNIT)
         for count in seeds:
             config = Config(observation=kind, seeds=count, episodes=WORLDS)
-            targets = TARGETS if kind == "symbolic" else TARGETS[:2]
+            targets = TARGETS if kind == "symbolic" else (Target(8, RECURRENT_PPO + SMALL), Target(2, A2C + SMALL))
             yield from ours(kind, config, environment_steps, unit=UNIT, targets=targets)
             if kind == "symbolic":
                 yield Contender(kind, FLOOR, count, repeated(floor(config), WORLDS * count), UNIT)
@@ -69,9 +66,9 @@ def rivals(kind: Observation) -> Iterator[Contender]:
     """Stable-baselines3 on our vector environment, and, with symbolic observations, on single environments."""
     from benchmarks.stable_baselines import a2c, adapted, one_by_one, recurrent_ppo
 
-    for suffix, worlds in (("", adapted), (DUMMY, one_by_one))[: 2 if kind == "symbolic" else 1]:
-        yield Contender(kind, RECURRENT_PPO + suffix, 1, recurrent_ppo(worlds(kind, WORLDS)), UNIT)
-        yield Contender(kind, A2C + suffix, 1, a2c(worlds(kind, WORLDS)), UNIT)
+    for how, worlds in ((SMALL, adapted), ("", adapted), (DUMMY, one_by_one))[: 3 if kind == "symbolic" else 1]:
+        for name, training in ((RECURRENT_PPO, recurrent_ppo), (A2C, a2c)):
+            yield Contender(kind, name + how, 1, training(worlds(kind, WORLDS), ours=how == SMALL), UNIT)
 
 
 def floor(config: Config) -> Callable[[], None]:

@@ -69,8 +69,12 @@ def one_by_one(observation: Observation, worlds: int) -> VecEnv:
     return DummyVecEnv([lambda: gymnasium.make(ID, observation=observation)] * worlds)
 
 
-def recurrent_ppo(worlds: VecEnv) -> Slice:
-    """The training of sb3-contrib's RecurrentPPO: LSTM-64, one epoch, one update a rollout."""
+def recurrent_ppo(worlds: VecEnv, *, ours: bool) -> Slice:
+    """The training of sb3-contrib's RecurrentPPO with LSTM-64, one epoch and one update a rollout.
+
+    Its own network has a second LSTM for the critic and two layers of 64 after each; ours has neither.
+    """
+    network = {"net_arch": [], "enable_critic_lstm": False, "shared_lstm": True} if ours else {}
     return _training(
         RecurrentPPO(
             "MultiInputLstmPolicy",
@@ -78,17 +82,22 @@ def recurrent_ppo(worlds: VecEnv) -> Slice:
             n_steps=ROLLOUT,
             batch_size=ROLLOUT * worlds.num_envs,
             n_epochs=1,
-            policy_kwargs={"lstm_hidden_size": 64, "net_arch": [], "enable_critic_lstm": False, "shared_lstm": True},
+            policy_kwargs={"lstm_hidden_size": 64, **network},
             device="cpu",
         )
     )
 
 
-def a2c(worlds: VecEnv) -> Slice:
-    """The training of stable-baselines3's A2C, which has no memory: a hidden layer of 64."""
-    return _training(A2C("MultiInputPolicy", worlds, n_steps=ROLLOUT, policy_kwargs={"net_arch": [64]}, device="cpu"))
+def a2c(worlds: VecEnv, *, ours: bool) -> Slice:
+    """The training of stable-baselines3's A2C, which has no memory.
+
+    With a hidden layer of 64 and our rollouts, or as it comes: two layers of 64 for each of policy and value, an update
+    after five steps.
+    """
+    settings: dict[str, Any] = {"n_steps": ROLLOUT, "policy_kwargs": {"net_arch": [64]}} if ours else {}
+    return _training(A2C("MultiInputPolicy", worlds, device="cpu", **settings))
 
 
 def _training(model: OnPolicyAlgorithm) -> Slice:
-    steps = ROLLOUT * model.n_envs
+    steps = model.n_steps * model.n_envs
     return repeated(lambda: model.learn(steps, reset_num_timesteps=False), steps)

@@ -144,15 +144,7 @@ class LSTMCell(_TorchCell):
         return self._zeros(x), self._zeros(x)
 
     def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        return self.advance(self.project(x), state)
-
-    def project(self, x: Tensor) -> Tensor:
-        """What the input adds to the gates, ``(..., 4 hidden_size)``; for all steps of a series at once, say."""
-        return self._input(x)
-
-    def advance(self, projected: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """One step from :meth:`project`'s ``(..., 4 hidden_size)``; the state as in the forward pass."""
         h, c = state
-        i, f, g, o = (projected + self._hidden(h)).chunk(4, dim=-1)
+        i, f, g, o = (self._input(x) + self._hidden(h)).chunk(4, dim=-1)
         c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
         return torch.sigmoid(o) * torch.tanh(c), c

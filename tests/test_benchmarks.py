@@ -238,5 +238,6 @@ def test_stable_baselines_trains_on_our_worlds():
     assert any(ended)
     assert seen["image"].shape == (4, 2, 5, 5)
     assert not rewards.any()
-    assert recurrent_ppo(worlds)(0.0)[1] == 4 * ROLLOUT
-    assert a2c(one_by_one("symbolic", 4))(0.0)[1] == 4 * ROLLOUT
+    for ours, steps in ((True, ROLLOUT), (False, 5)):
+        assert recurrent_ppo(worlds, ours=ours)(0.0)[1] == 4 * ROLLOUT
+        assert a2c(one_by_one("symbolic", 4), ours=ours)(0.0)[1] == 4 * steps

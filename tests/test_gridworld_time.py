@@ -12,7 +12,7 @@ from tasks.gridworld_time.film import Episode, record_episode, strip
 from tasks.gridworld_time.model import Agents, Oracle, Ternary, build_encoder, visible
 from tasks.gridworld_time.play import Episodes, sample
 from tasks.gridworld_time.reference import arriving_at, best_blind, optimum, random_walk
-from tasks.gridworld_time.rollout import play, replay
+from tasks.gridworld_time.rollout import play
 from tasks.gridworld_time.train import TRAINED, Config, advantages, train
 from tasks.harness.config import OptionError
 
@@ -142,31 +142,44 @@ def test_episodes_are_those_of_the_environment(options: dict[str, object]) -> No
 
 
 @pytest.mark.parametrize("options", DESIGNS)
-def test_a_rollout_is_replayed_as_it_was_played(options: dict[str, object]) -> None:
-    """Step by step, with its actions, the same policy and values; and rewards of the right episodes."""
+def test_a_rollout_is_what_its_actions_lead_to_with_the_gradient(options: dict[str, object]) -> None:
+    """Beside all episodes to the longest's end, none of which ever leaves, with autograd's own gradient."""
     agents, random = agents_of(**options), torch.Generator().manual_seed(0)
-    features, rules = agents.features().detach(), Rules()
+    features, rules = agents.features().detach().requires_grad_(), Rules()
     start, instruction = (torch.randint(*ends, (2, 9), generator=random) for ends in ((0, STARTS), (1, 7)))
     uniform = torch.rand(2, 12, 9, generator=random)
     rollout = play(agents, features, start, instruction, uniform, rules)
-    logits, values = replay(agents, features, rollout)
-    assert logits.shape[1] == sum(rollout.widths)
-    episodes = Episodes(agents, features, rollout.place[0], rollout.instruction)
-    by_time = zip(logits.split(rollout.widths, dim=1), values.split(rollout.widths, dim=1), strict=True)
-    length = rollout.going.sum(dim=0)
-    for time, (found_logits, found_values) in enumerate(by_time, start=1):
-        width, going = rollout.widths[time - 1], rollout.going[time - 1]
-        assert torch.equal(rollout.place[time - 1][going], episodes.place[going])
-        right_logits, right_values = episodes.look()
-        torch.testing.assert_close(found_logits, right_logits[:, :width])
-        torch.testing.assert_close(found_values, right_values[:, :width])
-        arrived = episodes.act(rollout.action[time - 1]) & going
-        right = torch.where(arrived, rules.reward(torch.tensor(float(time)), rollout.instruction), 0.0)
-        torch.testing.assert_close(rollout.reward[time - 1], right)
-        ended = arrived | (time >= rules.time_out(rollout.instruction))
-        assert torch.equal((length == time)[going], ended[going])
-    assert sorted(rollout.instruction[0].tolist()) == sorted(instruction[0].tolist())
-    assert torch.equal(rollout.by_time(rollout.rows(rollout.reward)), rollout.reward * rollout.going)
+
+    episodes = Episodes(agents, features, start, instruction)
+    place, action, reward, going = map(rollout.by_time, (rollout.place, rollout.action, rollout.reward, rollout.going))
+    goes_on = torch.ones_like(start, dtype=torch.bool)
+    logits, values = [], []
+    for t in range(len(action)):
+        assert torch.equal(going[t], goes_on)
+        assert torch.equal(place[t][goes_on], episodes.place[goes_on])
+        for found, right in zip((logits, values), episodes.look(), strict=True):
+            found.append(right)
+        arrived = episodes.act(action[t]) & goes_on
+        right = torch.where(arrived, rules.reward(torch.tensor(float(t + 1)), instruction), 0.0)
+        torch.testing.assert_close(reward[t][goes_on], right[goes_on])
+        goes_on = goes_on & ~arrived & (t + 1 < rules.time_out(instruction))
+    assert not goes_on.any()
+    right_value = rollout.rows(torch.stack(values))
+    right_logits = torch.stack([rollout.rows(one) for one in torch.stack(logits).unbind(-1)], dim=-1)
+    valid = rollout.going
+    torch.testing.assert_close(rollout.value[valid], right_value[valid])
+    torch.testing.assert_close(rollout.logits[valid], right_logits[valid])
+    assert torch.equal(rollout.by_time(rollout.rows(reward)), rollout.by_time(rollout.reward))
+
+    weight = torch.randn(rollout.logits.shape, generator=random)
+    inputs = [p for p in agents.core.parameters() if p.requires_grad]
+    wanted = torch.autograd.grad(
+        (weight * right_logits + right_value.unsqueeze(-1))[valid].sum(), [features, *inputs], allow_unused=True
+    )
+    (weight * rollout.logits + rollout.value.unsqueeze(-1))[valid].sum().backward()
+    torch.testing.assert_close(rollout.features_gradient(), wanted[0], rtol=1e-4, atol=1e-5)
+    for parameter, gradient in zip(inputs, wanted[1:], strict=True):
+        torch.testing.assert_close(parameter.grad, gradient, rtol=1e-4, atol=1e-5)
 
 
 def test_whoever_is_told_when_to_arrive_remembers_it() -> None:

@@ -110,16 +110,12 @@ UNITS: dict[Unit, Callable[[int, int], nn.Module]] = {
 
 
 class Core(nn.Module):
-    """The agent but for its encoder: one step of episodes, or all steps of whole ones.
+    """The agent but for its encoder: one step of episodes.
 
-    Steps come as rows, one an episode that goes on: first the rows of the first step, then those of the second, and so
-    on (as in torch's PackedSequence), ``widths`` of them, which never grow; those that end must be the last. Without
-    ``widths``, all rows are of one step.
-
-    Shapes: ``features (..., rows, hidden), instruction (..., rows, 1), first (..., rows, 1), action (..., rows)``, the
-    state before the first step and the limits of what is read of the accumulator, two of ``(..., 1, units)``, to
-    ``(..., rows, 5)`` logits, ``(..., rows)`` value and the state after the last step. ``first`` is 1 on the first step
-    of an episode and 0 later, ``action`` the last one, -1 before the first.
+    Shapes: ``features (..., N, hidden), instruction (..., N, 1), first (..., N, 1), action (..., N)``, the state before
+    the step and the limits of what is read of the accumulator, two of ``(..., 1, units)``, to ``(..., N, 5)`` logits,
+    ``(..., N)`` value and the state after the step. ``first`` is 1 on the first step of an episode and 0 later,
+    ``action`` the last one, -1 before the first.
     """
 
     def __init__(self, design: Design) -> None:
@@ -146,9 +142,7 @@ class Core(nn.Module):
         action: Tensor,
         state: State,
         limits: State,
-        widths: tuple[int, ...] | None = None,
     ) -> tuple[Tensor, Tensor, State]:
-        widths = widths or (features.shape[-2],)
         told = SCALE * (instruction * first if self.design.instruction_at == "start" else instruction)
         x = features
         if self.design.instruction_path == "lstm":
@@ -157,17 +151,18 @@ class Core(nn.Module):
             x = torch.cat([x, told, self.nac(told)], dim=-1)
         after: State = ()
         if self.memory is not None:
-            x, after = remember(self.memory, x, (state[0], state[1]), widths)
+            after = self.memory(x, (state[0], state[1]))
+            x = after[0]
         if self.accumulator is not None:
             counted = torch.cat([instruction * first, self._counted(x, action) * (1 - first)], dim=-1)
-            total, last = running_sum(self.accumulator(counted), state[-1], widths)
-            after = (*after, last)
+            total = state[-1] + self.accumulator(counted)
+            after = (*after, total)
             x = torch.cat([x, SCALE * torch.minimum(torch.maximum(total, limits[0]), limits[1])], dim=-1)
         out = self.heads(self.reader(x))
         return out[..., :-1], out[..., -1], after
 
     def _counted(self, x: Tensor, action: Tensor) -> Tensor:
-        """What the accumulator is given after the start, ``(..., rows, counted)``."""
+        """What the accumulator is given after the start, ``(..., N, counted)``."""
         if self.design.counts == "state":
             return x
         if self.design.counts == "time":
@@ -182,28 +177,6 @@ class Core(nn.Module):
         if self.accumulator is not None:
             state = (*state, features.new_zeros(*features.shape[:-1], self.design.units))
         return state
-
-
-def remember(
-    cell: LSTMCell, x: Tensor, state: tuple[Tensor, Tensor], widths: tuple[int, ...]
-) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-    """The cell's h after each row ``(..., rows, features) -> (..., rows, hidden)``, and its last state; see Core."""
-    h, c = state
-    steps = []
-    for projected in cell.project(x).split(widths, dim=-2):
-        going = projected.shape[-2]
-        h, c = cell.advance(projected, (h[..., :going, :], c[..., :going, :]))
-        steps.append(h)
-    return torch.cat(steps, dim=-2), (h, c)
-
-
-def running_sum(x: Tensor, total: Tensor, widths: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-    """``total`` with the rows of each step added, at each row, ``(..., rows, units)``, and after the last step."""
-    steps = []
-    for step in x.split(widths, dim=-2):
-        total = total[..., : step.shape[-2], :] + step
-        steps.append(total)
-    return torch.cat(steps, dim=-2), total
 
 
 def build_encoder(design: Design) -> nn.Module:

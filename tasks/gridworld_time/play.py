@@ -37,7 +37,14 @@ class Episodes:
 
     def look(self) -> tuple[Tensor, Tensor]:
         """See, remember and think: the logits of the actions ``(S, N, 5)`` and the value ``(S, N)``."""
-        features = F.embedding(self.place + self._row, self._table)
+        return self.think(self.see())
+
+    def see(self) -> Tensor:
+        """The features of what is seen, ``(S, N, hidden)``."""
+        return F.embedding(self.place + self._row, self._table)
+
+    def think(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """What follows from what was seen; see :meth:`look`."""
         logits, value, self.state = self._agents.core(
             features, self._instruction, self._first, self._action, self.state, self._limits
         )

@@ -1,15 +1,11 @@
-"""A batch of training episodes: played without gradient, and then gone over once more, all steps at once, with it.
-
-To play needs one step after the other. To learn does not: what was seen and done is known then, so that only the
-recurrence itself goes step by step, over the episodes that still go on.
-"""
+"""A batch of training episodes, to learn from: played with gradient, each to its end."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from tasks.gridworld_time.dynamics import STARTS, Rules
@@ -19,93 +15,80 @@ from tasks.gridworld_time.play import Episodes, sample
 
 @dataclass(frozen=True)
 class Rollout:
-    """N episodes of every seed, those that last longest first; ``(time, S, N)`` unless said."""
+    """N episodes of every seed. A row is a step of one of them: first their first steps, then the second, and so on.
 
-    place: Tensor
-    """Which of the 600 pictures is seen."""
+    Episodes that have ended leave, but as many rows go on as the seed with most needs. ``(S, rows)`` unless said.
+    """
+
+    logits: Tensor
+    """``(S, rows, 5)``, with gradient."""
+    value: Tensor
+    """With gradient."""
     action: Tensor
-    """What is done then."""
+    """What is done."""
     reward: Tensor
     """What it earns."""
     going: Tensor
-    """Whether the episode goes on until then; the rest means nothing where it does not."""
-    instruction: Tensor
-    """``(S, N)``."""
-    widths: tuple[int, ...]
-    """How many of the N episodes go on, by step; for the seed that has most."""
-
-    def rows(self, x: Tensor) -> Tensor:
-        """``(time, S, N, ...)`` as the rows ``(S, sum of the widths, ...)`` that a core takes."""
-        return torch.cat([step[:, :width] for step, width in zip(x, self.widths, strict=True)], dim=1)
+    """Whether the episode goes on until then; the rest of the row means nothing where it does not."""
+    place: Tensor
+    """Which of the 600 pictures is seen."""
+    moment: Tensor
+    """When and in which episode: where the row lies in ``(time, N)``, flattened."""
+    shape: tuple[int, int]
+    """``(time, N)``."""
+    seen: Sequence[Tensor]
+    """The features of what is seen, by time, ``(S, fewer and fewer, hidden)``: leaves, which keep their gradients."""
 
     def by_time(self, rows: Tensor) -> Tensor:
-        """Rows ``(S, sum of the widths)`` as ``(time, S, N)``, with 0 where there are none."""
-        result = rows.new_zeros(self.going.shape)
-        for step, part, width in zip(result, rows.split(self.widths, dim=1), self.widths, strict=True):
-            step[:, :width] = part
-        return result
+        """Rows ``(S, rows)`` as ``(time, S, N)``, with 0 where there are none."""
+        flat = rows.new_zeros(len(rows), self.shape[0] * self.shape[1])
+        return flat.scatter(1, self.moment, rows).unflatten(1, self.shape).transpose(0, 1)
+
+    def rows(self, by_time: Tensor) -> Tensor:
+        """``(time, S, N)`` as rows ``(S, rows)``."""
+        return by_time.transpose(0, 1).flatten(1).gather(1, self.moment)
+
+    def features_gradient(self) -> Tensor:
+        """What backpropagation has left for the features of the pictures, ``(S, 600, hidden)``."""
+        # Summed up once. Left to autograd, each step of time would fill a table of all pictures.
+        gradient = torch.cat([seen.grad for seen in self.seen if seen.grad is not None], dim=1)
+        seeds, _, hidden = gradient.shape
+        picture = self.place + STARTS * torch.arange(seeds, device=gradient.device).unsqueeze(1)
+        total = gradient.new_zeros(seeds * STARTS, hidden)
+        return total.index_add_(0, picture.flatten(), gradient.flatten(0, 1)).unflatten(0, (seeds, STARTS))
 
 
-@torch.no_grad()
 def play(
     agents: Agents, features: Tensor, start: Tensor, instruction: Tensor, uniform: Tensor, rules: Rules
 ) -> Rollout:
     """Play episodes to their ends.
 
     Args:
+        features: of all pictures, ``(S, 600, hidden)``; their gradient is :meth:`Rollout.features_gradient`.
         start, instruction: ``(S, N)``.
         uniform: random numbers that the actions are drawn with, ``(S, most steps, N)``.
     """
-    episodes = Episodes(agents, features, start, instruction)
-    shape = (uniform.shape[1], *start.shape)
-    place, action = start.new_zeros(2, *shape)
-    arrived, going = start.new_zeros(2, *shape, dtype=torch.bool)
+    episodes = Episodes(agents, features.detach(), start, instruction)
     lanes = torch.arange(start.shape[1], device=start.device).expand_as(start)
-    goes_on = torch.ones_like(start, dtype=torch.bool)
+    going = torch.ones_like(start, dtype=torch.bool)
+    steps: list[tuple[Tensor, ...]] = []
+    every_seen: list[Tensor] = []
     for t, drawn in enumerate(uniform.unbind(dim=1)):
-        seen = episodes.place
-        chosen = sample(episodes.look()[0], drawn.gather(1, lanes))
-        there = episodes.act(chosen) & goes_on
-        for kept, now in ((place, seen), (action, chosen), (arrived, there), (going, goes_on)):
-            kept[t].scatter_(1, lanes, now)
-        goes_on = goes_on & ~there & (t + 1 < rules.time_out(instruction.gather(1, lanes)))
-        width = int(goes_on.sum(dim=1).amax())
+        place, seen = episodes.place, episodes.see().requires_grad_()
+        logits, value = episodes.think(seen)
+        action = sample(logits.detach(), drawn.gather(1, lanes))
+        arrived = episodes.act(action) & going
+        told = instruction.gather(1, lanes)
+        reward = torch.where(arrived, rules.reward(float(t + 1), told), 0.0)
+        steps.append((logits, value, action, reward, going, place, lanes + t * start.shape[1]))
+        every_seen.append(seen)
+        going = going & ~arrived & (t + 1 < rules.time_out(told))
+        width = int(going.sum(dim=1).amax())
         if not width:
             break
-        front = goes_on.byte().argsort(dim=1, descending=True, stable=True)[:, :width]
-        lanes, goes_on = lanes.gather(1, front), goes_on.gather(1, front)
+        front = going.byte().argsort(dim=1, descending=True, stable=True)[:, :width]
+        lanes, going = lanes.gather(1, front), going.gather(1, front)
         episodes.keep(front)
-    time = torch.arange(1, 1 + len(place), device=start.device, dtype=features.dtype).view(-1, 1, 1)
-    reward = torch.where(arrived, rules.reward(time, instruction), 0.0)
-    return _longest_first(place, action, reward, going, instruction)
-
-
-def _longest_first(place: Tensor, action: Tensor, reward: Tensor, going: Tensor, instruction: Tensor) -> Rollout:
-    length = going.sum(dim=0)
-    order = length.argsort(dim=1, descending=True, stable=True)
-    widths = tuple(int(width) for width in going.sum(dim=2).amax(dim=1).tolist() if width)
-    by_time = order.expand(len(widths), -1, -1)
-    place, action, reward, going = (x[: len(widths)].gather(2, by_time) for x in (place, action, reward, going))
-    return Rollout(place, action, reward, going, instruction.gather(1, order), widths)
-
-
-def replay(agents: Agents, features: Tensor, rollout: Rollout) -> tuple[Tensor, Tensor]:
-    """Logits ``(S, rows, 5)`` and values ``(S, rows)`` of a rollout, with gradient; see :meth:`Rollout.rows`."""
-    seeds = len(features)
-    row = STARTS * torch.arange(seeds, device=features.device).view(-1, 1)
-    seen = F.embedding(rollout.rows(rollout.place) + row, features.flatten(0, 1))
-    instruction = rollout.instruction.to(features.dtype).expand(rollout.place.shape)
-    first = torch.zeros_like(instruction)
-    first[0] = 1
-    before = torch.cat([torch.full_like(rollout.action[:1], -1), rollout.action[:-1]])
-    unlimited = features.new_full((seeds, 1, 1), torch.inf)
-    logits, values, _ = agents.core(
-        seen,
-        rollout.rows(instruction).unsqueeze(-1),
-        rollout.rows(first).unsqueeze(-1),
-        rollout.rows(before),
-        agents.initial_state(features.new_zeros(*rollout.instruction.shape, features.shape[-1])),
-        (-unlimited, unlimited),
-        rollout.widths,
-    )
-    return logits, values
+    logits, value, action, reward, going, place, moment = (torch.cat(part, dim=1) for part in zip(*steps, strict=True))
+    shape = (len(steps), start.shape[1])
+    return Rollout(logits, value, action, reward, going, place, moment, shape, every_seen)

@@ -18,7 +18,7 @@ from tasks.gridworld_time.evaluation import Outcome, accumulator_range, arrivals
 from tasks.gridworld_time.film import Episode, animate, record_episode, strip
 from tasks.gridworld_time.model import Agents, Counts, Design, Given, Memory, Route, Unit
 from tasks.gridworld_time.pictures import Observation
-from tasks.gridworld_time.rollout import play, replay
+from tasks.gridworld_time.rollout import play
 from tasks.harness import config as harness
 from tasks.harness.config import require
 from tasks.harness.contract import Snapshot, State
@@ -200,14 +200,15 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         place = (uniform[:, 0] * STARTS).long()
         instruction = TRAINED[0] + (uniform[:, 1] * len(TRAINED)).long()
         features = agents.features()
-        rollout = play(agents, features.detach(), place, instruction, uniform[:, 2:], rules)
-        logits, values = replay(agents, features, rollout)
+        rollout = play(agents, features, place, instruction, uniform[:, 2:], rules)
 
-        rewards, valid = rollout.reward, rollout.going
-        advantage = rollout.rows(advantages(rewards, rollout.by_time(values.detach()), valid, config.gae_lambda))
-        valid = rollout.rows(valid)
+        logits, values, valid = rollout.logits, rollout.value, rollout.going
+        rewards = rollout.by_time(rollout.reward)
+        advantage = rollout.rows(
+            advantages(rewards, rollout.by_time(values.detach()), rollout.by_time(valid), config.gae_lambda)
+        )
         log_policy = logits.log_softmax(dim=-1)
-        chosen = log_policy.gather(-1, rollout.rows(rollout.action).unsqueeze(-1)).squeeze(-1)
+        chosen = log_policy.gather(-1, rollout.action.unsqueeze(-1)).squeeze(-1)
         entropies = -(log_policy.exp() * log_policy).sum(dim=-1)
         done = step / config.steps
         entropy = config.entropy + (config.entropy_last - config.entropy) * done
@@ -216,6 +217,7 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         loss = mean(objective, valid)
         optimizer.zero_grad()
         loss.sum().backward()  # the sum over seeds: no seed's gradient depends on its companions
+        features.backward(rollout.features_gradient())
         agents.clip_grad_norm_(config.clip)
         optimizer.param_groups[0]["lr"] = recipe.learning_rate * (1 - (1 - LAST) * done)
         optimizer.step()
