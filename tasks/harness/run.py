@@ -20,6 +20,7 @@ from tasks.harness.config import Config
 from tasks.harness.contract import Score, Snapshot, Task
 from tasks.harness.directory import check_place, check_same, is_complete, prepare
 from tasks.harness.errors import UserError
+from tasks.harness.interrupts import Interrupts
 from tasks.harness.lock import locked
 from tasks.harness.processes import Processes
 from tasks.harness.record import (
@@ -69,7 +70,12 @@ def run(
     if chunk is None and device.type == "cpu":
         chunk = task.chunk
     try:
-        with _one_voice(), locked(directory), Processes(processes) as several:
+        with (
+            Interrupts() as interrupts,
+            _one_voice(),
+            locked(directory),
+            Processes(processes) as several,
+        ):
             checkpoint = prepare(task, config, directory, resume=resume, overwrite=overwrite)
             train = in_chunks(task.train, chunk, several)
             _train(
@@ -77,7 +83,8 @@ def run(
                 config,
                 directory,
                 checkpoint,
-                surroundings | {"processes": processes},
+                surroundings,
+                interrupts,
                 on_tick,
             )
             return Run.load(directory)
@@ -93,6 +100,7 @@ def _train(
     directory: Path,
     checkpoint: Checkpoint | None,
     surroundings: dict[str, Any],
+    interrupts: Interrupts,
     on_tick: OnTick,
 ) -> None:
     from tasks.harness.recorder import Recorder  # imports TensorBoard, which takes a second
@@ -114,16 +122,18 @@ def _train(
     try:
         with Recorder(directory, task, config, checkpoint.step if checkpoint else None) as recorder:
             for snapshot in task.train(config, checkpoint.state if checkpoint else None):
-                recorder.write(snapshot)
-                # The state before the first step needs no saving: it is made anew from the seeds.
-                if snapshot.step > 0 and (checkpointer.due() or snapshot.step == config.steps):
-                    recorder.sync()
-                    checkpointer.save(Checkpoint(snapshot.step, seconds(), snapshot.state))
-                on_tick(snapshot)
+                with interrupts.held():
+                    recorder.write(snapshot)
+                    # The state before the first step needs no saving: it is made anew from the seeds.
+                    if snapshot.step > 0 and (checkpointer.due() or snapshot.step == config.steps):
+                        recorder.sync()
+                        checkpointer.save(Checkpoint(snapshot.step, seconds(), snapshot.state))
+                    on_tick(snapshot)
             record = Record.load(directory / METRICS)
             score = task.score(config, record)
             summary = summarize(task, config, record, score, seconds())
-            recorder.finish(_flat(summary))
+            with interrupts.held():
+                recorder.finish(_flat(summary))
         write_columns(directory / SEED_SUMMARY, per_seed(record, score))
         save_status("complete")
         write_json(directory / SUMMARY, summary)
