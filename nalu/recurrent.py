@@ -145,6 +145,11 @@ class LSTMCell(_TorchCell):
 
     def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         h, c = state
-        i, f, g, o = (self._input(x) + self._hidden(h)).chunk(4, dim=-1)
+        return self.update(self._input(x) + self._hidden(h), c)
+
+    @staticmethod
+    def update(gates: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        """The state after a step: from the gates before their activation, ``(..., 4 hidden_size)``, and c."""
+        i, f, g, o = gates.chunk(4, dim=-1)
         c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
         return torch.sigmoid(o) * torch.tanh(c), c

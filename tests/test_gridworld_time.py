@@ -182,6 +182,28 @@ def test_a_rollout_is_what_its_actions_lead_to_with_the_gradient(options: dict[s
         torch.testing.assert_close(parameter.grad, gradient, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("options", DESIGNS[:3])
+def test_the_memory_is_torchs_of_what_is_seen_and_told(options: dict[str, object]) -> None:
+    agents, random = agents_of(**options), torch.Generator().manual_seed(0)
+    start, instruction = (torch.randint(*ends, (2, 7), generator=random) for ends in ((0, STARTS), (5, 13)))
+    episodes = Episodes(agents, agents.features(), start, instruction)
+    expected: list[tuple[Tensor, Tensor] | None] = [None, None]
+    for t in range(3):
+        place = episodes.place
+        logits, value = episodes.look()
+        for k in range(2):
+            core, encoder = agents.core.member(k), agents.encoders[k]
+            reference = torch.nn.LSTMCell(core.memory.input_size, 8)
+            reference.load_state_dict(core.memory.state_dict())
+            told = 0.1 * instruction[k].unsqueeze(-1).float() * (t == 0 or options.get("instruction_at") != "start")
+            also = [] if core.nac is None else [core.nac(told)]
+            expected[k] = reference(torch.cat([encoder(agents.seen[place[k]]), told, *also], dim=-1), expected[k])
+            torch.testing.assert_close(tuple(part[k] for part in episodes.state), expected[k])
+            heads = torch.nn.functional.linear(expected[k][0], core.heads.weight, core.heads.bias)
+            torch.testing.assert_close(torch.cat([logits[k], value[k].unsqueeze(-1)], dim=-1), heads)
+        episodes.act(torch.randint(5, (2, 7), generator=random))
+
+
 def test_whoever_is_told_when_to_arrive_remembers_it() -> None:
     told = [options for options in DESIGNS if options.get("unit") or options.get("instruction_path") != "accumulator"]
     for options in told:  # a ternary weight may be 0

@@ -110,12 +110,12 @@ UNITS: dict[Unit, Callable[[int, int], nn.Module]] = {
 
 
 class Core(nn.Module):
-    """The agent but for its encoder: one step of episodes.
+    """The agent but for its encoder: one step of N episodes of every seed, its parameters being those of all S.
 
-    Shapes: ``features (..., N, hidden), instruction (..., N, 1), first (..., N, 1), action (..., N)``, the state before
-    the step and the limits of what is read of the accumulator, two of ``(..., 1, units)``, to ``(..., N, 5)`` logits,
-    ``(..., N)`` value and the state after the step. ``first`` is 1 on the first step of an episode and 0 later,
-    ``action`` the last one, -1 before the first.
+    Shapes: ``seen (S, N, width), instruction (S, N, 1), first (S, N, 1), action (S, N)``, the state before the step and
+    the limits of what is read of the accumulator, two of ``(S, 1, units)``, to ``(S, N, 5)`` logits, ``(S, N)`` value
+    and the state after the step. What is seen is of :meth:`first_layer`, ``first`` is 1 on the first step of an
+    episode and 0 later, ``action`` the last one, -1 before the first.
     """
 
     def __init__(self, design: Design) -> None:
@@ -136,22 +136,17 @@ class Core(nn.Module):
 
     def forward(
         self,
-        features: Tensor,
+        seen: Tensor,
         instruction: Tensor,
         first: Tensor,
         action: Tensor,
         state: State,
         limits: State,
     ) -> tuple[Tensor, Tensor, State]:
-        told = SCALE * (instruction * first if self.design.instruction_at == "start" else instruction)
-        x = features
-        if self.design.instruction_path == "lstm":
-            x = torch.cat([x, told], dim=-1)
-        elif self.nac is not None:
-            x = torch.cat([x, told, self.nac(told)], dim=-1)
+        x = seen
         after: State = ()
         if self.memory is not None:
-            after = self.memory(x, (state[0], state[1]))
+            after = self._remember(self.memory, seen, self._told(instruction, first), state)
             x = after[0]
         if self.accumulator is not None:
             counted = torch.cat([instruction * first, self._counted(x, action) * (1 - first)], dim=-1)
@@ -160,6 +155,30 @@ class Core(nn.Module):
             x = torch.cat([x, SCALE * torch.minimum(torch.maximum(total, limits[0]), limits[1])], dim=-1)
         out = self.heads(self.reader(x))
         return out[..., :-1], out[..., -1], after
+
+    def first_layer(self, features: Tensor) -> Tensor:
+        """What the core's first layer makes of features, ``(S, pictures, hidden) -> (S, pictures, width)``.
+
+        That of an LSTM multiplies them for its gates, which need not be done anew whenever a picture is seen.
+        """
+        if self.memory is None:
+            return features
+        weight = self.memory.weight_ih[..., : self.design.hidden_size]
+        bias = self.memory.bias_ih + self.memory.bias_hh
+        return torch.baddbmm(bias.unsqueeze(-2), features, weight.mT)
+
+    def _told(self, instruction: Tensor, first: Tensor) -> State:
+        """What the LSTM is given besides what it sees."""
+        if self.design.instruction_path == "accumulator":
+            return ()
+        told = SCALE * (instruction * first if self.design.instruction_at == "start" else instruction)
+        return (told,) if self.nac is None else (told, self.nac(told))
+
+    def _remember(self, memory: LSTMCell, seen: Tensor, told: State, state: State) -> State:
+        """The LSTM's state after a step."""
+        h, c = state[:2]
+        weight = torch.cat([memory.weight_hh, memory.weight_ih[..., self.design.hidden_size :]], dim=-1)
+        return memory.update(torch.baddbmm(seen, torch.cat([h, *told], dim=-1), weight.mT), c)
 
     def _counted(self, x: Tensor, action: Tensor) -> Tensor:
         """What the accumulator is given after the start, ``(..., N, counted)``."""
@@ -207,7 +226,7 @@ class Agents(nn.Module):
     """S agents, of one seed each. The encoders run one after the other, the cores are an Ensemble.
 
     Since there are only 600 pictures, they are encoded once per batch of episodes and looked up at every step: the same
-    numbers and the same gradient as to encode what each agent sees.
+    numbers and the same gradient as to encode what each agent sees. The first layer of the core is part of that.
     """
 
     seen: Tensor
@@ -224,8 +243,8 @@ class Agents(nn.Module):
         return len(self.core)
 
     def features(self) -> Tensor:
-        """What each agent makes of each start's picture, ``(S, 600, hidden)``."""
-        return torch.stack([encoder(self.seen) for encoder in self.encoders])
+        """What each agent makes of each start's picture, ``(S, 600, width)``."""
+        return self.core.template.first_layer(torch.stack([encoder(self.seen) for encoder in self.encoders]))
 
     def initial_state(self, features: Tensor) -> State:
         """Zeros for features ``(S, N, hidden)``."""

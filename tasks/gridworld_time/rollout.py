@@ -37,7 +37,7 @@ class Rollout:
     shape: tuple[int, int]
     """``(time, N)``."""
     seen: Sequence[Tensor]
-    """The features of what is seen, by time, ``(S, fewer and fewer, hidden)``: leaves, which keep their gradients."""
+    """The features of what is seen, by time, ``(S, fewer and fewer, width)``: leaves, which keep their gradients."""
 
     def by_time(self, rows: Tensor) -> Tensor:
         """Rows ``(S, rows)`` as ``(time, S, N)``, with 0 where there are none."""
@@ -49,13 +49,15 @@ class Rollout:
         return by_time.transpose(0, 1).flatten(1).gather(1, self.moment)
 
     def features_gradient(self) -> Tensor:
-        """What backpropagation has left for the features of the pictures, ``(S, 600, hidden)``."""
-        # Summed up once. Left to autograd, each step of time would fill a table of all pictures.
-        gradient = torch.cat([seen.grad for seen in self.seen if seen.grad is not None], dim=1)
-        seeds, _, hidden = gradient.shape
-        picture = self.place + STARTS * torch.arange(seeds, device=gradient.device).unsqueeze(1)
-        total = gradient.new_zeros(seeds * STARTS, hidden)
-        return total.index_add_(0, picture.flatten(), gradient.flatten(0, 1)).unflatten(0, (seeds, STARTS))
+        """What backpropagation has left for the features of the pictures, ``(S, 600, width)``."""
+        # Summed up in one table. Left to autograd, each step of time would fill one of its own.
+        seeds, device = len(self.place), self.place.device
+        total = self.value.new_zeros(seeds * STARTS, self.seen[0].shape[-1])
+        row = self.place + STARTS * torch.arange(seeds, device=device).unsqueeze(1)
+        for rows, seen in zip(row.split([seen.shape[1] for seen in self.seen], dim=1), self.seen, strict=True):
+            if seen.grad is not None:
+                total.index_add_(0, rows.flatten(), seen.grad.flatten(0, 1))
+        return total.unflatten(0, (seeds, STARTS))
 
 
 def play(
@@ -64,7 +66,7 @@ def play(
     """Play episodes to their ends.
 
     Args:
-        features: of all pictures, ``(S, 600, hidden)``; their gradient is :meth:`Rollout.features_gradient`.
+        features: of all pictures, ``(S, 600, width)``; their gradient is :meth:`Rollout.features_gradient`.
         start, instruction: ``(S, N)``.
         uniform: random numbers that the actions are drawn with, ``(S, most steps, N)``.
     """
