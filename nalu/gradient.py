@@ -133,7 +133,8 @@ class Gradient:
 
         graph = make_fx(functionalize(gradient))(*(tensor.clone() for tensor in example))  # it may write to its inputs
         _drop_copies(graph)
-        compiled: Callable[..., Sequence[Tensor]] = inductor.compile(graph, example)
+        # For several threads, sums over a few numbers would start and end them for each sum.
+        compiled: Callable[..., Sequence[Tensor]] = inductor.compile(graph, example, {"cpp.threads": 1})
         return compiled
 
 
