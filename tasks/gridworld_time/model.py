@@ -165,6 +165,7 @@ class Core(nn.Module):
             return features
         weight = self.memory.weight_ih[..., : self.design.hidden_size]
         bias = self.memory.bias_ih + self.memory.bias_hh
+        # Not affine: in memory by rows, as they are looked up.
         return torch.baddbmm(bias.unsqueeze(-2), features, weight.mT)
 
     def _told(self, instruction: Tensor, first: Tensor) -> State:
