@@ -16,10 +16,11 @@ from typing import Any, NoReturn
 from benchmarks.contender import FLOOR, OBVIOUS, as_in_long_runs
 from benchmarks.machine import cores, limit_threads, machine
 from benchmarks.measurement import Measurement, as_json, faster_than, measure, tasks, verdicts
-from tasks.harness.cli import guarded, parse
-from tasks.harness.contract import Table
+from tasks.harness.cli.main import guarded
+from tasks.harness.cli.parsing import parse
 from tasks.harness.errors import UserError
-from tasks.harness.render import markdown, show
+from tasks.harness.tables import Table, markdown
+from tasks.harness.terminal.show import show
 
 NOISY = 0.1
 """An interquartile range above this part of the median is marked."""

@@ -16,11 +16,10 @@ from unittest.mock import patch
 
 import torch
 
-from tasks.harness import streams
-from tasks.harness.chunks import sizes
 from tasks.harness.config import Config
 from tasks.harness.contract import Snapshot, Task
-from tasks.harness.processes import outlive_nobody
+from tasks.harness.training.chunks import sizes
+from tasks.harness.training.processes import outlive_nobody
 
 OURS, OBVIOUS, FLOOR = "ours", "obvious loop", "floor"
 

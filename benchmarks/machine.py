@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from tasks.harness.environment import describe
+from tasks.harness.rundir.provenance import describe
 
 
 def machine() -> dict[str, Any]:

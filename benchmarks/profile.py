@@ -28,13 +28,14 @@ from benchmarks.contender import OURS, Contender, as_in_long_runs
 from benchmarks.machine import limit_threads
 from benchmarks.measurement import tasks
 from nalu import Adam
-from tasks.harness.cli import guarded, parse
-from tasks.harness.contract import Table
+from tasks.harness.cli.main import guarded
+from tasks.harness.cli.parsing import parse
 from tasks.harness.errors import UserError
-from tasks.harness.recorder import Recorder
 from tasks.harness.registry import load_task
-from tasks.harness.render import show
+from tasks.harness.rundir.recorder import Recorder
 from tasks.harness.streams import UniformStream
+from tasks.harness.tables import Table
+from tasks.harness.terminal.show import show
 
 RANDOM, OPTIMISER, DISPATCH, OTHER = "random numbers", "optimiser", "dispatch", "other arithmetic"
 PARTS = {

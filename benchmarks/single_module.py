@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from benchmarks.command import main
 from benchmarks.contender import FLOOR, OBVIOUS, Contender, Target, ours, per_step, repeated
 from benchmarks.plain import adam_step
-from nalu.units import Operation
+from nalu.units.catalogue import Operation
 from tasks.single_module.data import Data
 from tasks.single_module.model import build
 from tasks.single_module.train import Config

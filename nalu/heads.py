@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from nalu import functional
-from nalu.preconditioning import with_mean
-from nalu.unit import check_features
+from nalu.training.mean_split import with_mean
+from nalu.units.base import check_features
 
 HALF_WIDTH = 0.2
 """First-layer weights start within this of their common start."""

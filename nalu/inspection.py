@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from nalu import functional
-from nalu.ensemble import Ensemble
+from nalu.training.ensemble import Ensemble
 
 M = TypeVar("M", bound=nn.Module)
 

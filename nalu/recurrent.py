@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nalu import functional
-from nalu.unit import check_features
+from nalu.units.base import check_features
 
 
 class ArithmeticCell(nn.Module):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 
@@ -52,43 +50,3 @@ def _each(model: nn.Module, method: str) -> list[Tensor]:
 
 def _sum(penalties: list[Tensor]) -> Tensor:
     return torch.stack(penalties).sum(dim=0) if penalties else torch.zeros(())
-
-
-@dataclass(frozen=True)
-class Ramp:
-    """A weight that grows linearly; times are parts of the run, 0 to 1.
-
-    weight * clip((t - start) / (end - start), 0, 1) (Madsen & Johansen 2020).
-    """
-
-    weight: float
-    start: float
-    end: float
-
-    def __call__(self, progress: float) -> float:
-        """The weight at a part of the run."""
-        if progress >= self.end:
-            return self.weight
-        if progress <= self.start:
-            return 0.0
-        return self.weight * (progress - self.start) / (self.end - self.start)
-
-
-@dataclass(frozen=True)
-class Tenfold:
-    """A weight that is multiplied by ten at regular parts of the run, from ``first`` up to ``last``.
-
-    (Heim et al. 2020; Mistry et al. 2022.)
-    """
-
-    first: float
-    last: float
-    every: float
-
-    def __call__(self, progress: float) -> float:
-        """The weight at a part of the run."""
-        # The small number: whole multiples of ``every`` are rarely whole in floating point.
-        return min(self.first * 10.0 ** int(progress / self.every + 1e-9), self.last)
-
-
-Schedule = Ramp | Tenfold

@@ -15,7 +15,7 @@ from benchmarks import command, gridworld_time, profile, single_module
 from benchmarks.contender import FLOOR, OBVIOUS, OURS, Target, repeated, training
 from benchmarks.measurement import Measurement, as_json, faster_than, measure, tasks, verdicts
 from benchmarks.products import Products
-from nalu.gradient import SWITCH
+from nalu.training.compiled import SWITCH
 from tasks import TASKS, identity
 from tasks.harness.errors import UserError
 from tasks.single_module.data import Data

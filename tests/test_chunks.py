@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from tasks.harness import run as running
-from tasks.harness.chunks import in_chunks, sizes
 from tasks.harness.contract import Snapshot, Task
-from tasks.harness.processes import Processes
-from tasks.harness.record import SUMMARY, read_json
+from tasks.harness.files import SUMMARY, read_json
 from tasks.harness.registry import load_task, task_names
-from tasks.harness.run import run
+from tasks.harness.training.chunks import in_chunks, sizes
+from tasks.harness.training.processes import Processes
+from tasks.harness.training.run import run
 
 
 @pytest.mark.parametrize(

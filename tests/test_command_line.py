@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.harness import checkpoint
-from tasks.harness.cli import parse_run
+from tasks.harness.cli.main import parse_run
 from tasks.harness.errors import UserError
 from tasks.harness.registry import load_task, task_names
+from tasks.harness.rundir import checkpoint
 
 ROOT = Path(__file__).parents[1]
 STATIC = [sys.executable, "-m", "tasks.static_arithmetic"]
@@ -239,8 +239,8 @@ def test_documented_commands_parse(command: str, tmp_path: Path) -> None:
     else:
         name, arguments = words[1].replace("-", "_"), words[2:]
     if name in ("list", "report", "reproduce"):
-        from tasks.harness.cli import parse
-        from tasks.harness.commands import Report, Reproduce
+        from tasks.harness.cli.commands import Report, Reproduce
+        from tasks.harness.cli.parsing import parse
 
         if name != "list":
             parse({"report": Report, "reproduce": Reproduce}[name], arguments, "nalu", "")

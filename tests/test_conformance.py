@@ -16,9 +16,9 @@ from tasks.harness.config import Config
 from tasks.harness.contract import Snapshot, Task
 from tasks.harness.record import Record
 from tasks.harness.registry import load_task, task_names
-from tasks.harness.render import comma_separated, markdown
-from tasks.harness.report import report
-from tasks.harness.run import run
+from tasks.harness.report.report import report
+from tasks.harness.tables import comma_separated, markdown
+from tasks.harness.training.run import run
 
 VOCABULARY = {
     "train/loss", "train/error", "interpolation/error", "extrapolation/error", "solved", "weights/sparsity", "gate/mean"

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from tasks.harness.cli.readme import ROOT, TABLE, readmes, refreshed
 from tasks.harness.config import Config
 from tasks.harness.errors import UserError
-from tasks.harness.readme import ROOT, TABLE, readmes, refreshed
-from tasks.harness.record import read_json
+from tasks.harness.files import read_json
 from tasks.harness.registry import load_task, task_names
-from tasks.harness.report import report
+from tasks.harness.report.report import report
 
 REFERENCE = ROOT / "runs" / "reference"
 

@@ -26,19 +26,20 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from tasks.harness import board, checkpoint
-from tasks.harness.again import run_command
-from tasks.harness.checkpoint import Checkpointer
-from tasks.harness.cli import MEMORY, run_task
+from tasks.harness.cli.main import MEMORY, run_task
 from tasks.harness.config import Config
 from tasks.harness.contract import Snapshot, State
-from tasks.harness.directory import PARTIAL
 from tasks.harness.errors import UserError
-from tasks.harness.record import CONFIG, METRICS, SEED_SUMMARY, SUMMARY, Record, Run, read_json
+from tasks.harness.files import CONFIG, METRICS, SEED_SUMMARY, SUMMARY, read_json
+from tasks.harness.record import Record, Run
 from tasks.harness.registry import load_task
-from tasks.harness.report import report
-from tasks.harness.run import run
-from tasks.harness.sweep import Job
+from tasks.harness.report.command_lines import run_command
+from tasks.harness.report.report import report
+from tasks.harness.rundir import checkpoint
+from tasks.harness.rundir.checkpoint import Checkpointer
+from tasks.harness.rundir.directory import PARTIAL
+from tasks.harness.sweep.sweep import Job
+from tasks.harness.training.run import run
 from tests.test_command_line import without_times
 from tests.test_report import files
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from nalu import Ensemble, Gradient, clip_weights_, compiles, regularizer
-from nalu.gradient import PAYS_FROM, SWITCH
-from nalu.units import UNITS, UnitName
+from nalu.training.compiled import PAYS_FROM, SWITCH
+from nalu.units.catalogue import UNITS, UnitName
 
 needs_compiler = pytest.mark.skipif(shutil.which(os.environ.get("CXX", "g++")) is None, reason="no C++ compiler")
 SEEDS = range(4)

@@ -14,7 +14,7 @@ from tasks.gridworld_time.play import Episodes, sample
 from tasks.gridworld_time.reference import arriving_at, best_blind, optimum, random_walk
 from tasks.gridworld_time.rollout import play
 from tasks.gridworld_time.train import TRAINED, Config, advantages, train
-from tasks.harness.config import OptionError
+from tasks.harness.errors import OptionError
 
 EVERY = torch.arange(STARTS)
 DISTANCES = torch.from_numpy(DISTANCE[START_AGENT, START_TARGET])

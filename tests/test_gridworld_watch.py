@@ -12,7 +12,7 @@ from PIL import Image
 from tasks.gridworld_time.train import SHOWN_T
 from tasks.gridworld_time.watch import load
 from tasks.harness.registry import load_task
-from tasks.harness.run import run
+from tasks.harness.training.run import run
 
 MOVES = {"UP", "DOWN", "LEFT", "RIGHT", "PASS"}
 

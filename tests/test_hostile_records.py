@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks.harness.plain import plain
-from tasks.harness.reading import read_runs
 from tasks.harness.registry import load_task
-from tasks.harness.report import report
-from tasks.harness.run import run
+from tasks.harness.report.loading import read_runs
+from tasks.harness.report.report import report
+from tasks.harness.terminal.sanitize import plain
+from tasks.harness.training.run import run
 
 ROOT = Path(__file__).parents[1]
 TASK = load_task("blog_example")

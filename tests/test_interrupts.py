@@ -10,10 +10,11 @@ import pytest
 
 from tasks.harness.config import Config
 from tasks.harness.contract import Snapshot, State
-from tasks.harness.interrupts import Interrupts
-from tasks.harness.record import CONFIG, METRICS, Record, read_json
+from tasks.harness.files import CONFIG, METRICS, read_json
+from tasks.harness.record import Record
 from tasks.harness.registry import load_task
-from tasks.harness.run import run
+from tasks.harness.training.run import run
+from tasks.harness.training.signals import Interrupts
 
 TASK = load_task("identity")
 SETTING = replace(TASK.smoke, steps=6, eval_every=1)

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from nalu import Ensemble
-from tasks.harness.config import OptionError
+from tasks.harness.errors import OptionError
 from tasks.harness.record import Record, Run
-from tasks.harness.run import run
+from tasks.harness.training.run import run
 from tasks.mnist_counting import TASK, digits
 from tasks.mnist_counting.data import PROBLEMS, TARGETS, Data, answers
 from tasks.mnist_counting.digits import Digits, DigitSets

@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 
 from nalu import NMU, SNMU, Ensemble, GumbelNAC, clip_weights_
-from nalu.noise import uniform
+from nalu.units.noise import uniform
 
 
 def draw(key: int, step: int, size: int = 100_000, dtype: torch.dtype = torch.float64) -> torch.Tensor:

@@ -11,12 +11,12 @@ import torch
 from torch import nn
 
 from nalu import Ensemble
-from tasks.harness import evidence
-from tasks.harness.config import OptionError
-from tasks.harness.errors import UserError
-from tasks.harness.reading import read_run
-from tasks.harness.record import Record, read_columns
-from tasks.harness.run import run
+from tasks.harness.errors import OptionError, UserError
+from tasks.harness.files import read_columns
+from tasks.harness.record import Record
+from tasks.harness.report import evidence
+from tasks.harness.report.loading import read_run
+from tasks.harness.training.run import run
 from tasks.number_translation import TASK
 from tasks.number_translation.best import chosen_network
 from tasks.number_translation.data import Data, Split, Wording, split, words

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, jacrev, vmap
 
 from nalu import clip_weights_
-from nalu.clipped import ClippedUnit
-from nalu.units import UNITS
+from nalu.units.base import ClippedUnit
+from nalu.units.catalogue import UNITS
 from tests import reference_units
 from tests.reference_units import REFERENCES
 

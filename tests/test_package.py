@@ -17,8 +17,7 @@ from pathlib import Path
 import pytest
 
 import nalu
-from tasks.harness import environment
-from tasks.harness.environment import git_commit
+from tasks.harness.rundir.provenance import git_commit
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

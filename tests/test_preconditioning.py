@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nalu.preconditioning import INPUTS, OUTPUTS, MeanSplit, deviation, parts, split, with_mean
+from nalu.training.mean_split import INPUTS, OUTPUTS, MeanSplit, deviation, parts, split, with_mean
 
 ADAM = partial(torch.optim.Adam, lr=0.01)
 

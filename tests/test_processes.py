@@ -15,13 +15,13 @@ import pytest
 import torch
 from torch import nn
 
-from tasks.harness.chunks import in_chunks
 from tasks.harness.config import Config
 from tasks.harness.contract import Snapshot, State
 from tasks.harness.errors import UserError
-from tasks.harness.processes import Processes
-from tasks.harness.record import CONFIG, METRICS, SEED_SUMMARY, SUMMARY, read_json
+from tasks.harness.files import CONFIG, METRICS, SEED_SUMMARY, SUMMARY, read_json
 from tasks.harness.registry import load_task
+from tasks.harness.training.chunks import in_chunks
+from tasks.harness.training.processes import Processes
 
 FAILS, DIES, LARGE = 113, 214, 315
 """Seeds."""

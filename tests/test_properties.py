@@ -17,13 +17,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.harness import cli, commands
-from tasks.harness.cli import console
-from tasks.harness.config import OptionError, flag
+from tasks.harness import cli
+from tasks.harness.cli import commands
+from tasks.harness.cli.main import console
+from tasks.harness.config import flag
 from tasks.harness.contract import Task
+from tasks.harness.errors import OptionError
 from tasks.harness.record import Run
 from tasks.harness.registry import load_task, task_names
-from tasks.harness.run import run
+from tasks.harness.training.run import run
 from tasks.mnist_counting import digits
 
 BOUNDED = settings(deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])

@@ -14,14 +14,13 @@ from typing import Any
 
 import pytest
 
-from tasks.harness import ray_engine
-from tasks.harness.commands import Reproduce
-from tasks.harness.config import OptionError
-from tasks.harness.errors import UserError
-from tasks.harness.local_engine import LocalEngine
-from tasks.harness.ray_engine import RayEngine
+from tasks.harness.cli.commands import Reproduce
+from tasks.harness.errors import OptionError, UserError
 from tasks.harness.registry import load_task
-from tasks.harness.sweep import Job, sweep
+from tasks.harness.sweep import ray_engine
+from tasks.harness.sweep.local_engine import LocalEngine
+from tasks.harness.sweep.ray_engine import RayEngine
+from tasks.harness.sweep.sweep import Job, sweep
 from tests.test_command_line import call, heed_interrupts
 from tests.test_sweep import jobs
 

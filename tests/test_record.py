@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from tasks.harness import checkpoint
-from tasks.harness.checkpoint import Checkpoint, Checkpointer
 from tasks.harness.errors import UserError
-from tasks.harness.record import Record, read_json, write_json
+from tasks.harness.files import read_json, write_json
+from tasks.harness.record import Record
+from tasks.harness.rundir import checkpoint
+from tasks.harness.rundir.checkpoint import Checkpoint, Checkpointer
 
 METRICS = "step,seed,loss,solved\n0,3,1.5,0\n0,4,nan,0\n10,3,0.25,1\n10,4,inf,0\n"
 

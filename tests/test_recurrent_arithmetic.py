@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from tasks.harness.config import OptionError
+from tasks.harness.errors import OptionError
 from tasks.harness.record import Record
 from tasks.recurrent_arithmetic.data import Data
 from tasks.recurrent_arithmetic.model import BASELINES, Cell, build

@@ -11,17 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.harness import again
-from tasks.harness.cli import parse_run
-from tasks.harness.contract import Table
-from tasks.harness.curves import learning_curves
+from tasks.harness.cli.main import parse_run
 from tasks.harness.errors import UserError
-from tasks.harness.page import page
-from tasks.harness.reading import is_finished, read_run, read_runs
+from tasks.harness.learning_curves import learning_curves
 from tasks.harness.record import Run
 from tasks.harness.registry import load_task, task_names
-from tasks.harness.report import Chapter, report
-from tasks.harness.run import run
+from tasks.harness.report.chapter import Chapter
+from tasks.harness.report.loading import is_finished, read_run, read_runs
+from tasks.harness.report.page import page
+from tasks.harness.report.report import report
+from tasks.harness.tables import Table
+from tasks.harness.training.run import run
 
 TASK = load_task("blog_example")
 HOSTILE = "<script>alert('x')</script>\"&"

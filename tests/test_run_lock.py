@@ -13,16 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from tasks.harness import lock
-from tasks.harness.again import run_command
 from tasks.harness.contract import Snapshot
 from tasks.harness.errors import UserError
-from tasks.harness.evidence import keep
-from tasks.harness.lock import LOCK, locked
-from tasks.harness.reading import read_runs
-from tasks.harness.record import METRICS, SUMMARY
+from tasks.harness.files import METRICS, SUMMARY
 from tasks.harness.registry import load_task
-from tasks.harness.run import run
+from tasks.harness.report.command_lines import run_command
+from tasks.harness.report.evidence import keep
+from tasks.harness.report.loading import read_runs
+from tasks.harness.rundir import lock
+from tasks.harness.rundir.lock import LOCK, locked
+from tasks.harness.training.run import run
 from tests.test_command_line import call
 from tests.test_report import files
 

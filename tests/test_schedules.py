@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.harness.schedules import cosine, ramp
+from nalu.schedules import cosine, ramp
 
 
 def test_cosine_decays_from_1_to_0() -> None:

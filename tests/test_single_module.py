@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from nalu.units import UNITS
-from tasks.harness.config import OptionError
+from nalu.units.catalogue import UNITS
+from tasks.harness.errors import OptionError
 from tasks.harness.record import Record
-from tasks.harness.run import run
+from tasks.harness.training.run import run
 from tasks.single_module import TASK
 from tasks.single_module.data import Data
 from tasks.single_module.model import build

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from nalu import Ensemble
-from tasks.harness.config import OptionError
+from tasks.harness.errors import OptionError
 from tasks.harness.record import Record
-from tasks.harness.run import run
+from tasks.harness.training.run import run
 from tasks.static_arithmetic import TASK, conditioning, gated_heads, heads
 from tasks.static_arithmetic.data import OPERATIONS, Data, Subsets, spread
 from tasks.static_arithmetic.loss import centred_loss, squared_error

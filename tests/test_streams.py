@@ -4,9 +4,9 @@ import pytest
 import torch
 from scipy import stats
 
-from nalu.gradient import SWITCH, compiler
-from tasks.harness import sfc64, streams
-from tasks.harness.streams import CHUNK, UniformStream
+from nalu.training.compiled import SWITCH, compiler
+from tasks.harness.streams import UniformStream, sfc64
+from tasks.harness.streams.uniform import CHUNK
 
 STEPS = [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 5]
 

@@ -15,19 +15,20 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from tasks.harness import estimate as estimating
-from tasks.harness import local_engine
-from tasks.harness.checkpoint import Checkpointer
 from tasks.harness.config import Config
 from tasks.harness.contract import Snapshot
-from tasks.harness.directory import default_directory
 from tasks.harness.errors import UserError
-from tasks.harness.estimate import WORKER_START, Cost, estimate, in_words
-from tasks.harness.local_engine import LocalEngine
-from tasks.harness.record import Run, read_json
+from tasks.harness.files import read_json
+from tasks.harness.record import Run
 from tasks.harness.registry import load_task
-from tasks.harness.run import run
-from tasks.harness.sweep import Job, sweep
+from tasks.harness.rundir.checkpoint import Checkpointer
+from tasks.harness.rundir.directory import default_directory
+from tasks.harness.sweep import estimate as estimating
+from tasks.harness.sweep import local_engine
+from tasks.harness.sweep.estimate import WORKER_START, Cost, estimate, in_words
+from tasks.harness.sweep.local_engine import LocalEngine
+from tasks.harness.sweep.sweep import Job, sweep
+from tasks.harness.training.run import run
 from tests.test_command_line import heed_interrupts
 
 TASK = load_task("static_arithmetic")

@@ -17,9 +17,9 @@ from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
-from tasks.harness.board import show_figures
 from tasks.harness.registry import load_task, task_names
-from tasks.harness.run import run
+from tasks.harness.rundir.tensorboard import show_figures
+from tasks.harness.training.run import run
 from tests.test_conformance import VOCABULARY
 
 ROUTES = "data/plugin"

@@ -31,8 +31,8 @@ from nalu import (
     project_gradients_,
     regularizer,
 )
-from nalu.regularization import Ramp, Tenfold
-from nalu.units import UNITS, Operation, UnitName, two_layers
+from nalu.schedules import Ramp, Tenfold
+from nalu.units.catalogue import UNITS, Operation, UnitName, two_layers
 from tasks.recurrent_arithmetic.model import build as build_recurrent
 from tasks.static_arithmetic.train import Config, train
 

@@ -5,7 +5,7 @@ from functools import partial
 
 from torch import nn
 
-from nalu import NALU, units
+from nalu import NALU
 
 UNITS: dict[str, Callable[..., nn.Module]] = {
     **{unit.build.__name__: unit.build for unit in units.UNITS.values()},

@@ -1,5 +1,5 @@
 """``python -m tasks.blog_example``."""
 
-from tasks.harness.cli import run_task
+from tasks.harness.cli.main import run_task
 
 run_task("blog_example")

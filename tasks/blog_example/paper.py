@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tasks.blog_example.train import ARTICLE_EXAMPLES, ARTICLE_TEST_LOSS, Config
-from tasks.harness.contract import Score, Table
+from tasks.harness.contract import Score
 from tasks.harness.record import Record, Run
-from tasks.harness.render import changed_options, named, number, percent, with_interval
+from tasks.harness.tables import Table, changed_options, named, number, percent, with_interval
 from tasks.harness.verdict import ERROR_RULE, Verdict, of_error
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 
 from nalu import Adam, Ensemble, Gradient, compiles, inspection
 from nalu.init import Init
+from nalu.schedules import cosine
 from tasks.blog_example.data import TEST_LIMIT, TRAINING_LIMIT, examples
 from tasks.blog_example.model import build
 from tasks.harness import config as harness
 from tasks.harness.config import require
 from tasks.harness.contract import Snapshot, State
-from tasks.harness.schedules import cosine
 
 ARTICLE_EXAMPLES = 10_000
 ARTICLE_TEST_LOSS = 8.575397e-05

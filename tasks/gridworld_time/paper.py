@@ -12,9 +12,9 @@ import numpy as np
 from tasks.gridworld_time.figures import figures as figures
 from tasks.gridworld_time.figures import name, ordered
 from tasks.gridworld_time.train import TRAINED, Config
-from tasks.harness.contract import Score, Table
+from tasks.harness.contract import Score
 from tasks.harness.record import Record, Run
-from tasks.harness.render import number, percent
+from tasks.harness.tables import Table, number, percent
 from tasks.harness.verdict import COLUMN, Verdict, of_bound
 
 PUBLISHED = {

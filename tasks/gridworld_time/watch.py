@@ -17,12 +17,13 @@ from tasks.gridworld_time.film import Episode, animate
 from tasks.gridworld_time.model import Agents
 from tasks.gridworld_time.pictures import text
 from tasks.gridworld_time.train import Config, greedy_episodes
-from tasks.harness import checkpoint
-from tasks.harness.chunks import chunks_of
-from tasks.harness.cli import guarded, parse
+from tasks.harness.cli.main import guarded
+from tasks.harness.cli.parsing import parse
 from tasks.harness.config import require
 from tasks.harness.errors import UserError
 from tasks.harness.record import Run
+from tasks.harness.rundir import checkpoint
+from tasks.harness.training.chunks import chunks_of
 
 
 @dataclass(frozen=True)

@@ -7,19 +7,20 @@ is the identity of a run.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from types import NoneType
-from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, get_args, get_origin, get_type_hints
 
 import torch
 
-from tasks.harness.errors import UserError
+from tasks.harness.errors import OptionError, UserError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+R = TypeVar("R", bound="DataclassInstance")
 
 LARGEST = 2**31 - 1
-
-
-class OptionError(ValueError):
-    """An option's value cannot be used; the message says what was wanted and what was given."""
 
 
 def require(condition: bool, message: str) -> None:
@@ -48,6 +49,9 @@ class Config:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to train; auto takes a GPU if there is one."""
 
+    SCALE: ClassVar[tuple[str, ...]] = ("seeds", "first_seed", "steps", "eval_every", "device")
+    """Options that say how much is done, not what; tables show them in columns of their own. A task may add some."""
+
     def __post_init__(self) -> None:
         self.require_positive("seeds", "steps", "eval_every")
         last = LARGEST - self.seeds
@@ -67,13 +71,13 @@ class Config:
         """The seeds of the run."""
         return range(self.first_seed, self.first_seed + self.seeds)
 
-    def due(self, step: int) -> bool:
-        """Whether the run is evaluated after ``step`` steps."""
+    def evaluates_at(self, step: int) -> bool:
+        """Whether the run is evaluated after ``step`` steps. A training loop asks this once after every step."""
         return step % self.eval_every == 0 or step == self.steps
 
     @property
-    def ticks(self) -> int:
-        """The number of evaluations of a whole run, that before the first step included."""
+    def num_evaluations(self) -> int:
+        """The number of evaluations of a whole run, including the one before the first step."""
         return 1 + -(-self.steps // self.eval_every)
 
     def torch_device(self) -> torch.device:
@@ -93,8 +97,18 @@ class Config:
         return f"{self.seeds}-seeds"
 
     def resolved(self) -> Self:
-        """The same options with the values that defaults of None stand for here."""
+        """The same options, with a value in the place of every None that stands for a default."""
         return self
+
+    def with_defaults(self, recipe: DataclassInstance) -> Self:
+        """The same options; those that are None are taken from the field of the same name of ``recipe``."""
+        names = [field.name for field in fields(recipe)]
+        return replace(self, **{name: getattr(recipe, name) for name in names if getattr(self, name) is None})
+
+    def chosen(self, recipe: R) -> R:
+        """The recipe, with the options that are given (not None) in the place of its fields of the same name."""
+        given = {field.name: getattr(self, field.name) for field in fields(recipe)}
+        return replace(recipe, **{name: value for name, value in given.items() if value is not None})
 
     def to_dict(self) -> dict[str, Any]:
         """The resolved options as JSON values: what makes two runs the same."""

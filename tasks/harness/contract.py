@@ -11,11 +11,14 @@ import numpy as np
 from torch import Tensor, nn
 
 from tasks.harness.config import Config
+from tasks.harness.tables import Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from tasks.harness.record import Record, Run
+    from tasks.harness.finished_run import FinishedRun
+    from tasks.harness.record import Record
+
 
 State = dict[str, Any]
 """What training needs to go on from a step: nested dicts of tensors and numbers, savable with weights_only."""
@@ -53,16 +56,6 @@ class Score:
     outcomes: dict[str, np.ndarray]
 
 
-@dataclass(frozen=True)
-class Table:
-    """A table of results, for the terminal, Markdown and CSV alike."""
-
-    title: str
-    header: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    notes: Sequence[str] = ()
-
-
 class Train(Protocol):
     """Training as a generator: yields a Snapshot before the first step and after every evaluated one.
 
@@ -88,12 +81,12 @@ class Task:
     """A setting that trains in seconds and exercises everything."""
     sweep: Mapping[str, Sequence[Config]]
     """The settings of the task's tables, by profile: quick, standard, full."""
-    tables: Callable[[Sequence[Run]], list[Table]]
+    tables: Callable[[Sequence[FinishedRun]], list[Table]]
     """The result tables, beside the published figures."""
-    figures: Callable[[Sequence[Run]], dict[str, Figure]] = field(default=lambda runs: {})
+    figures: Callable[[Sequence[FinishedRun]], dict[str, Figure]] = field(default=lambda runs: {})
     """The figures, by file name."""
-    chunk: int | None = None
-    """How many seeds train fastest together on a CPU, where it is not all: so many that their batches fit its cache."""
+    seed_chunk: int | None = None
+    """How many seeds train fastest together on a CPU; None for all of them. Their batches then fit into its cache."""
 
     @property
     def command(self) -> str:

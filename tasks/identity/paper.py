@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
-from tasks.harness.contract import Score, Table
+from tasks.harness.contract import Score
 from tasks.harness.record import Record, Run
-from tasks.harness.render import number, with_interval
+from tasks.harness.tables import Table, number, with_interval
 from tasks.harness.verdict import LEAST_SEEDS, Verdict, of_order
 from tasks.identity.model import ACTIVATIONS, Cell
 from tasks.identity.train import TEST_LIMIT, TRAINING_LIMIT, Config

@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from tasks.harness.cli import guarded, parse
+from tasks.harness.cli.main import guarded
+from tasks.harness.cli.parsing import parse
 from tasks.harness.errors import UserError
-from tasks.harness.record import read_json
+from tasks.harness.files import read_json
 from tasks.mnist_counting.digits import MD5, SAMPLE
 
 SEED = 0

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from tasks.harness.contract import Score, Table
+from tasks.harness.contract import Score
 from tasks.harness.record import Record, Run
-from tasks.harness.render import changed_options, named, number, percent
 from tasks.harness.statistics import rate
+from tasks.harness.tables import Table, changed_options, named, number, percent
 from tasks.harness.verdict import COLUMN, ERROR_RULE, RATE_RULE, Verdict, of_error, of_rate
 from tasks.mnist_counting.data import CLASSES, PROBLEMS, TARGETS, Target
 from tasks.mnist_counting.figures import figures as figures

@@ -14,10 +14,10 @@ from torch import Tensor
 from nalu import Adam, clip_weights_
 from nalu.functional import sparsity
 from nalu.init import Init
+from nalu.schedules import cosine, ramp
 from tasks.harness import config as harness
 from tasks.harness.config import flag, require
 from tasks.harness.contract import Snapshot, State
-from tasks.harness.schedules import cosine, ramp
 from tasks.mnist_counting.data import PROBLEMS, Data, Problem, Series, Target
 from tasks.mnist_counting.digits import Dataset, load_digits, resolve
 from tasks.mnist_counting.model import (

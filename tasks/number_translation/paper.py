@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.harness.contract import Score, Table
-from tasks.harness.record import Record, Run, read_columns
-from tasks.harness.render import changed_options, named, number, percent, with_interval
+from tasks.harness.contract import Score
+from tasks.harness.files import read_columns
+from tasks.harness.record import Record, Run
+from tasks.harness.tables import Table, changed_options, named, number, percent, with_interval
 from tasks.harness.verdict import ERROR_RULE, Verdict, of_error
 from tasks.number_translation.model import Kind
 from tasks.number_translation.train import PREDICTIONS, Config

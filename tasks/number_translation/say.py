@@ -9,11 +9,12 @@ from pathlib import Path
 
 import tyro
 
-from tasks.harness import checkpoint
-from tasks.harness.chunks import chunks_of
-from tasks.harness.cli import guarded, parse
+from tasks.harness.cli.main import guarded
+from tasks.harness.cli.parsing import parse
 from tasks.harness.errors import UserError
 from tasks.harness.record import Run
+from tasks.harness.rundir import checkpoint
+from tasks.harness.training.chunks import chunks_of
 from tasks.number_translation.best import chosen_network, lowest_error
 from tasks.number_translation.data import Wording
 from tasks.number_translation.model import build

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from nalu import Adam, Ensemble
+from nalu.schedules import cosine
 from tasks.harness import config as harness
 from tasks.harness.config import require
 from tasks.harness.contract import Snapshot, State
-from tasks.harness.record import write_columns
-from tasks.harness.schedules import cosine
+from tasks.harness.files import write_columns
 from tasks.harness.streams import UniformStream
 from tasks.number_translation.best import Best, chosen_network, chosen_seed
 from tasks.number_translation.data import Data, Language, Split, Wording, split

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from nalu import ArithmeticCell, GRUCell, LSTMCell, RNNCell
 from nalu.init import Init
-from nalu.units import UNITS, two_layers
+from nalu.units.catalogue import UNITS, two_layers
 
 BASELINES: dict[str, Callable[[int, int], nn.Module]] = {
     "lstm": LSTMCell,

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from tasks.harness.contract import Score, Table
+from tasks.harness.contract import Score
 from tasks.harness.record import Record, Run
-from tasks.harness.render import changed_options, named, number, percent, with_interval
+from tasks.harness.tables import Table, changed_options, named, number, percent, with_interval
 from tasks.harness.verdict import LEAST_SEEDS, Verdict, of_bound
 from tasks.recurrent_arithmetic.model import BASELINES, Cell
 from tasks.recurrent_arithmetic.train import LENGTHS, Config

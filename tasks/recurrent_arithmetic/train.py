@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from nalu import Adam, Ensemble, Gradient, clip_weights_, compiles, inspection, sparsity_penalty
 from nalu.init import Init
+from nalu.schedules import cosine, ramp
 from tasks.harness import config as harness
 from tasks.harness.config import flag, require
 from tasks.harness.contract import Snapshot, State
-from tasks.harness.schedules import cosine, ramp
 from tasks.recurrent_arithmetic.data import Data
 from tasks.recurrent_arithmetic.model import BASELINES, Cell, build
 from tasks.recurrent_arithmetic.threshold import threshold

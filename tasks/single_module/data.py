@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nalu.units import Operation
+from nalu.units.catalogue import Operation
 from tasks.harness.streams import UniformStream
 from tasks.single_module.ranges import Range
 from tasks.static_arithmetic.data import EXTRAPOLATION_SEED, VALIDATION_SEED, apply, spread

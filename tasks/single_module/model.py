@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from nalu.units import UNITS, UnitName
+from nalu.units.catalogue import UNITS, UnitName
 
 
 def build(cell: UnitName, inputs: int) -> nn.Module:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from nalu.units import UNITS, Operation
-from tasks.harness.contract import Score, Table
+from nalu.units.catalogue import UNITS, Operation
+from tasks.harness.contract import Score
 from tasks.harness.record import Record, Run
-from tasks.harness.render import changed_options, named, percent
+from tasks.harness.tables import Table, changed_options, named, percent
 from tasks.single_module.ranges import RANGES, RangeName
 from tasks.single_module.threshold import EPSILON, STRICT_EPSILON
 from tasks.single_module.train import Config

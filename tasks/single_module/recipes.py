@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from nalu.regularization import Schedule
-from nalu.units import UNITS, Operation, UnitName
+from nalu.schedules import Schedule
+from nalu.units.catalogue import UNITS, Operation, UnitName
 
 
 @dataclass(frozen=True)

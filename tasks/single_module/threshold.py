@@ -10,7 +10,7 @@ from math import log1p
 
 import numpy as np
 
-from nalu.units import Operation
+from nalu.units.catalogue import Operation
 
 EPSILON = 1e-4
 STRICT_EPSILON = 1e-5

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nalu import Adam, Ensemble, Gradient, Restart, clip_weights_, compiles, inspection, regularizer
-from nalu.units import Operation, UnitName
+from nalu.units.catalogue import Operation, UnitName
 from tasks.harness import config as harness
 from tasks.harness.config import require
 from tasks.harness.contract import Snapshot, State

@@ -1,5 +1,5 @@
 """``python -m tasks.static_arithmetic``."""
 
-from tasks.harness.cli import run_task
+from tasks.harness.cli.main import run_task
 
 run_task("static_arithmetic")

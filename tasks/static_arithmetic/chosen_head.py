@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tasks.harness.contract import Table
 from tasks.harness.record import Record, Run
-from tasks.harness.render import named, number, percent
+from tasks.harness.tables import Table, named, number, percent
 from tasks.static_arithmetic.data import OPERATIONS
 from tasks.static_arithmetic.heads import HEADS
 

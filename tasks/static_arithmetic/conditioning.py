@@ -9,11 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nalu.preconditioning import with_mean
-from tasks.harness.contract import Table
-from tasks.harness.curves import learning_curves
+from nalu.training.mean_split import with_mean
+from tasks.harness.learning_curves import learning_curves
 from tasks.harness.record import Run
-from tasks.harness.render import number, percent
+from tasks.harness.tables import Table, number, percent
 from tasks.static_arithmetic.data import OPERATIONS, VALIDATION_SEED, spread
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nalu.init import Init
-from nalu.units import UNITS, two_layers
+from nalu.units.catalogue import UNITS, two_layers
 
 
 class CReLU(nn.Module):

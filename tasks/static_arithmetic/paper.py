@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.harness.contract import Score, Table
+from tasks.harness.contract import Score
 from tasks.harness.record import Record, Run
-from tasks.harness.render import changed_options, named, number, percent
 from tasks.harness.statistics import rate
+from tasks.harness.tables import Table, changed_options, named, number, percent
 from tasks.harness.verdict import RATE_RULE, Verdict, of_rate
 from tasks.static_arithmetic import chosen_head, conditioning
 from tasks.static_arithmetic.data import OPERATIONS, Operation

@@ -13,11 +13,11 @@ from torch import Tensor
 
 from nalu import Adam, Ensemble, Gradient, clip_weights_, compiles, inspection, project_gradients_, sparsity_penalty
 from nalu.init import Init
-from nalu.preconditioning import INPUTS, OUTPUTS, MeanSplit
+from nalu.schedules import cosine, ramp
+from nalu.training.mean_split import INPUTS, OUTPUTS, MeanSplit
 from tasks.harness import config as harness
 from tasks.harness.config import flag, require
 from tasks.harness.contract import Snapshot, State
-from tasks.harness.schedules import cosine, ramp
 from tasks.static_arithmetic import gated_heads, heads
 from tasks.static_arithmetic.data import Data, Operation, Subsets
 from tasks.static_arithmetic.loss import centred_loss, squared_error

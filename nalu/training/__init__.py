@@ -1,0 +1,1 @@
+"""Training many seeds at once: ensembles, their gradients and their optimisers."""

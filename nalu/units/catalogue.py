@@ -1,0 +1,116 @@
+"""Every unit by its name on command lines: the one place to edit when a unit is added.
+
+>>> from nalu.units import UNITS
+>>> UNITS["nmu"].build(2, 1)
+NMU(in_features=2, out_features=1)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Literal
+
+from torch import nn
+
+from nalu.init import Init
+from nalu.schedules import Ramp, Schedule, Tenfold
+from nalu.units.mcfc import MCFC, MulMCFC
+from nalu.units.nac import NAC, GumbelNAC, NACMul, NACMulSigma, SoftmaxNAC
+from nalu.units.nalu import GNALU, INALU, NALU
+from nalu.units.nau_nmu import NAU, NMRU, NMU, SNMU, GatedNAUNMU, NACMulNMU
+from nalu.units.npu import NPU, RealNPU
+
+Operation = Literal["add", "sub", "mul", "div"]
+
+SUMS: tuple[Operation, ...] = ("add", "sub")
+PRODUCTS: tuple[Operation, ...] = ("mul", "div")
+
+TRASK = "Trask et al. 2018, arXiv:1808.00508"
+MADSEN = "Madsen & Johansen 2020, arXiv:2001.05016"
+SCHLOER = "Schlör et al. 2020, doi:10.3389/frai.2020.00071"
+HEIM = "Heim et al. 2020, arXiv:2006.01681"
+MISTRY = "Mistry et al. 2022, arXiv:2101.09530"
+DIVISION = "Mistry et al. 2022, arXiv:2110.05177"
+STOCHASTIC = "Mistry et al. 2022, arXiv:2211.05624"
+HOEDT = "Hoedt et al. 2021, arXiv:2101.05186"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What is known of a unit besides its mathematics."""
+
+    build: Callable[..., nn.Module]
+    """Makes one from its numbers of inputs and outputs, and keyword options."""
+    title: str
+    source: str
+    """The paper."""
+    operations: tuple[Operation, ...]
+    """What it is made for."""
+    front: str | None = None
+    """The unit of the first of two layers, by name; ``None`` for its own kind."""
+    has_init: bool = False
+    """Whether ``build`` takes ``init``, see :mod:`nalu.init`."""
+    penalty: dict[Operation, Schedule] = field(default_factory=dict)
+    """The weight of :func:`nalu.regularizer` over the run, by operation; no entry: none.
+
+    As published for the single-module benchmark (Mistry et al. 2022); units that are not in it have that of the NMU,
+    whose weights they share. That of the iNALU holds while the loss is below 1."""
+
+
+NAU_PENALTY = Ramp(0.01, 0.4, 0.7)
+NMU_PENALTY = Ramp(10.0, 0.4, 0.7)
+INALU_PENALTY = Ramp(0.05, 0.2, 0.2)
+NPU_PENALTY: dict[Operation, Schedule] = {"mul": Tenfold(1e-7, 1e-5, 0.2), "div": Tenfold(1e-9, 1e-7, 0.2)}
+
+UNITS: dict[str, Unit] = {
+    "nac": Unit(NAC, "neural accumulator", TRASK, SUMS, has_init=True),
+    "nac-mul": Unit(NACMul, "NAC in log space", TRASK, PRODUCTS, "nac", has_init=True),
+    "nalu": Unit(NALU, "neural arithmetic logic unit", TRASK, SUMS + PRODUCTS, has_init=True),
+    "nau": Unit(NAU, "neural addition unit", MADSEN, SUMS, penalty=dict.fromkeys(SUMS, NAU_PENALTY)),
+    "nmu": Unit(NMU, "neural multiplication unit", MADSEN, ("mul",), "nau", penalty={"mul": NMU_PENALTY}),
+    "inalu": Unit(
+        INALU, "improved NALU", SCHLOER, SUMS + PRODUCTS, penalty=dict.fromkeys(SUMS + PRODUCTS, INALU_PENALTY)
+    ),
+    "gnalu": Unit(GNALU, "golden-ratio NALU", MISTRY, SUMS + PRODUCTS, has_init=True),
+    "npu": Unit(NPU, "neural power unit", HEIM, PRODUCTS, "nau", penalty=NPU_PENALTY),
+    "realnpu": Unit(RealNPU, "real neural power unit", HEIM, PRODUCTS, "nau", penalty=NPU_PENALTY),
+    "nmru": Unit(
+        NMRU, "neural multiplicative reciprocal unit", DIVISION, PRODUCTS, "nau",
+        penalty=dict.fromkeys(PRODUCTS, NMU_PENALTY),
+    ),
+    "snmu": Unit(SNMU, "stochastic NMU", STOCHASTIC, ("mul",), "nau", penalty={"mul": NMU_PENALTY}),
+    "gated-nau-nmu": Unit(
+        GatedNAUNMU, "NAU and NMU with a gate", MADSEN, ("add", "sub", "mul"),
+        penalty=dict.fromkeys(("add", "sub", "mul"), NMU_PENALTY),
+    ),
+    "nac-mul-sigma": Unit(NACMulSigma, "NAC in log space, weights in (0, 1)", MADSEN, ("mul",), "nac"),
+    "nac-mul-nmu": Unit(
+        NACMulNMU, "NAC in log space, weights of the NMU", MADSEN, ("mul",), "nau", penalty={"mul": NMU_PENALTY}
+    ),
+    "softmax-nac": Unit(SoftmaxNAC, "NAC of expected weights", MADSEN, SUMS),
+    "gumbel-nac": Unit(GumbelNAC, "NAC of drawn weights", MADSEN, SUMS),
+    "mcfc": Unit(MCFC, "mass-conserving layer", HOEDT, ("add",), penalty={"add": NMU_PENALTY}),
+    "mul-mcfc": Unit(
+        MulMCFC, "mass-conserving layer in log space", HOEDT, ("mul",), "mcfc", penalty={"mul": NMU_PENALTY}
+    ),
+}  # fmt: skip
+
+UnitName = Literal[*UNITS]  # type: ignore[valid-type]  # the names are data
+"""The names, as the type of an option."""
+
+
+def two_layers(name: str, init: Init) -> tuple[Callable[..., nn.Module], Callable[..., nn.Module]]:
+    """What builds the first and the second of two layers: the unit's front, and the unit.
+
+    Args:
+        init: of those that have one, see :mod:`nalu.init`.
+
+    Raises:
+        KeyError: when there is no unit of that name.
+    """
+    unit = UNITS[name]
+    front = UNITS[unit.front or name]
+    first, second = (partial(u.build, init=init) if u.has_init else u.build for u in (front, unit))
+    return first, second

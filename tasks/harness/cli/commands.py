@@ -1,0 +1,90 @@
+"""The commands over all tasks: ``nalu reproduce`` and ``nalu report``."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+from tasks.harness.config import require
+from tasks.harness.registry import load_task, task_names
+from tasks.harness.report.report import report
+from tasks.harness.rundir.directory import default_directory
+from tasks.harness.sweep.estimate import estimate, in_words
+from tasks.harness.sweep.local_engine import LocalEngine
+from tasks.harness.sweep.ray_engine import RayEngine
+from tasks.harness.sweep.sweep import Engine, Job, sweep
+from tasks.harness.terminal.sanitize import is_text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reproduce:
+    """Run the tables of all tasks, skipping what is complete, and report."""
+
+    profile: Literal["quick", "standard", "full"] = "quick"
+    """quick: minutes. standard: an evening. full: the published numbers of seeds and steps."""
+    tasks: tuple[str, ...] | None = None
+    """Only these tasks, by the names of `nalu list`; by default all."""
+    out: Path | None = None
+    """Where the runs and the report go; by default runs/<profile>."""
+    workers: int | None = None
+    """Runs at a time, each on one thread; by default as many as there are cores."""
+    engine: Literal["local", "ray"] = "local"
+    """What spreads the runs: processes on this machine, or Ray."""
+    address: str | None = None
+    """Ray's cluster, auto for the one that this machine belongs to; by default a new one on this machine."""
+
+    def __post_init__(self) -> None:
+        require(self.out is None or is_text(str(self.out)), f"--out must be a path in UTF-8, got {self.out}")
+        require(self.workers is None or self.workers >= 1, f"--workers must be at least 1, got {self.workers}")
+        require(self.address is None or self.engine == "ray", f"--address is for --engine ray, got {self.address}")
+        require(
+            self.address is None or self.workers is None,
+            f"--workers is for this machine, and a cluster has as many as cores, got {self.workers}",
+        )
+        known = [load_task(name).command for name in task_names()]
+        require(self.tasks != (), f"--tasks must be of {', '.join(known)}, got nothing")
+        for name in self.tasks or ():
+            require(name in known, f"--tasks must be of {', '.join(known)}, got {name}")
+
+    def __call__(self) -> None:
+        """Run it."""
+        out = self.out or Path("runs") / self.profile
+        jobs = [
+            Job(name, config, default_directory(task, config, out))
+            for name in task_names()
+            if self.tasks is None or load_task(name).command in self.tasks
+            for task in [load_task(name)]
+            for config in task.sweep[self.profile]
+        ]
+        if open_jobs := [job for job in jobs if not job.complete]:
+            engine = self._begin_engine()
+            print(f"{len(open_jobs)} of {len(jobs)} runs to do, {engine.workers} at a time; measuring ...", flush=True)
+            print(f"estimate: about {in_words(estimate(open_jobs, engine.workers))}", flush=True)
+            sweep(open_jobs, engine)
+        chapters = report([job.directory for job in jobs], out / "report")
+        from tasks.harness.rundir.tensorboard import show_figures  # imports TensorBoard, which takes a second
+
+        for chapter in chapters:
+            show_figures(out / "report" / chapter.task.name, chapter.figures)
+
+    def _begin_engine(self) -> Engine:
+        workers = self.workers or os.cpu_count() or 1
+        return RayEngine(self.address, workers) if self.engine == "ray" else LocalEngine(workers)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Show the tables of finished runs beside the published figures."""
+
+    runs: tyro.conf.Positional[tuple[Path, ...]] = (Path("runs"),)
+    """Run directories, or directories of them."""
+    out: Path | None = None
+    """Write a page with all of it here, its tables and figures as files, and the evidence they are made from."""
+
+    def __call__(self) -> None:
+        """Run it."""
+        report(self.runs, self.out)

@@ -1,0 +1,63 @@
+"""``python -m tasks.harness.readme``: put the committed tables into the READMEs that show them.
+
+A README shows a table between two comments, of which the first names the file::
+
+    <!-- table: runs/reference/identity/table-1.md -->
+    <!-- /table -->
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.harness.cli.main import guarded
+from tasks.harness.cli.parsing import parse
+from tasks.harness.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+TABLE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- /table -->)", flags=re.DOTALL)
+
+
+def readmes(root: Path = ROOT) -> Iterator[Path]:
+    """The README of the project and those of its tasks."""
+    yield root / "README.md"
+    yield from sorted((root / "tasks").glob("*/README.md"))
+
+
+def refreshed(text: str, root: Path = ROOT) -> str:
+    """The text of a README with every table as its file has it.
+
+    Raises:
+        UserError: when a file that it names is missing.
+    """
+
+    def table(match: re.Match[str]) -> str:
+        begin, name, end = match.groups()
+        if not (root / name).is_file():
+            raise UserError(f"a README shows {name}, which does not exist")
+        return f"{begin}{(root / name).read_text()}{end}"
+
+    return TABLE.sub(table, text)
+
+
+@dataclass(frozen=True)
+class Refresh:
+    """Put the committed tables into the READMEs that show them."""
+
+    def __call__(self) -> None:
+        """Rewrite the READMEs whose tables are not those of their files."""
+        if not (ROOT / "pyproject.toml").is_file():
+            raise UserError(f"this needs a checkout of the project, whose READMEs it writes, and {ROOT} is none")
+        for readme in readmes():
+            before = readme.read_text()
+            if (after := refreshed(before)) != before:
+                readme.write_text(after)
+                print(f"tables refreshed: {readme.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    guarded(lambda: parse(Refresh, sys.argv[1:], "python -m tasks.harness.readme", Refresh.__doc__ or "")())

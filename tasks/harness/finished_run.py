@@ -1,0 +1,91 @@
+"""A finished run: what tables and figures are made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tasks.harness.files import CONFIG, METRICS, SEED_SUMMARY, SUMMARY, read_columns, read_json
+from tasks.harness.learning_curves import learning_curves
+from tasks.harness.record import Record
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run directory that has results. Runs without a summary never reach tables and figures."""
+
+    directory: Path
+    description: dict[str, Any]
+    """The whole of config.json: task, options, and what the run was made with."""
+    summary: dict[str, Any]
+    """The whole of summary.json."""
+    per_seed: dict[str, np.ndarray]
+    """summary.csv: the results of every seed by name, ``(S,)``; outcomes are 0 and 1."""
+
+    @classmethod
+    def load(cls, directory: Path) -> FinishedRun:
+        """Read a run directory.
+
+        Raises:
+            UserError: when it holds no run, an unfinished one or an unreadable one.
+        """
+        description = read_json(directory / CONFIG)
+        return cls(directory, description, read_json(directory / SUMMARY), read_columns(directory / SEED_SUMMARY))
+
+    @property
+    def task(self) -> str:
+        """The name of the task."""
+        name: str = self.description["task"]
+        return name
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options, as in config.json."""
+        options: dict[str, Any] = self.description["config"]
+        return options
+
+    @property
+    def seeds(self) -> int:
+        """The number of seeds."""
+        seeds: int = self.summary["seeds"]
+        return seeds
+
+    @property
+    def steps(self) -> int:
+        """The number of steps that every seed was trained for."""
+        steps: int = self.summary["steps"]
+        return steps
+
+    @property
+    def metrics(self) -> dict[str, dict[str, Any]]:
+        """By result: ``median``, ``p10``, ``p90``, ``mean`` over seeds, ``low`` and ``high`` of the median's interval."""
+        metrics: dict[str, dict[str, Any]] = self.summary["metrics"]
+        return metrics
+
+    @property
+    def rates(self) -> dict[str, dict[str, Any]]:
+        """By outcome: ``count``, ``of``, ``rate``, ``low`` and ``high``."""
+        rates: dict[str, dict[str, Any]] = self.summary["rates"]
+        return rates
+
+    @cached_property
+    def curves(self) -> dict[str, np.ndarray]:
+        """The learning curves; see :func:`tasks.harness.learning_curves.learning_curves`."""
+        return learning_curves(self.directory)
+
+    @property
+    def ran_all_steps(self) -> bool:
+        """Whether the run was trained for all of its steps."""
+        return bool(self.steps == self.options["steps"])
+
+    def record(self) -> Record:
+        """Its metrics.csv, which evidence does not have.
+
+        Raises:
+            UserError: when it is missing or unreadable.
+        """
+        return Record.load(self.directory / METRICS)

@@ -1,0 +1,38 @@
+"""Learning curves: the errors over training, as a median over seeds with its band.
+
+Evidence has them in place of the record, whose size grows with seeds and ticks.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from tasks.harness.files import CURVES, METRICS, read_columns
+from tasks.harness.metrics import EXTRAPOLATION_ERROR, INTERPOLATION_ERROR
+from tasks.harness.record import Record
+from tasks.harness.statistics import bands
+
+ERRORS = {INTERPOLATION_ERROR: "#0072B2", EXTRAPOLATION_ERROR: "#D55E00"}
+"""What is shown, with colours that the colour-blind can tell apart."""
+SHOWN = (1e-16, 1e15)
+"""Where a logarithmic axis ends: an exact network's error is 0, a diverged one's infinite."""
+STATISTICS = ("p10", "median", "p90")
+MOST_TICKS = 100
+
+
+def learning_curves(directory: Path) -> dict[str, np.ndarray]:
+    """``step`` and, for either error, ``<error>/p10``, ``/median`` and ``/p90``, ``(ticks,)`` each.
+
+    Raises:
+        UserError: when the directory has neither a record nor these curves.
+    """
+    if not (directory / METRICS).exists():
+        return read_columns(directory / CURVES)
+    record = Record.load(directory / METRICS)
+    shown = np.unique(np.linspace(0, len(record.steps) - 1, MOST_TICKS).round().astype(int))
+    curves = {"step": record.steps[shown]}
+    for error in ERRORS:
+        curves |= {f"{error}/{name}": band for name, band in zip(STATISTICS, bands(record[error][shown]), strict=True)}
+    return curves

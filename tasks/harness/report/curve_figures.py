@@ -1,0 +1,63 @@
+"""The figure of learning curves, one panel a run."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tasks.harness.record import Run
+from tasks.harness.tables import named
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+COLUMNS = 6
+
+
+def draw(runs: Sequence[Run], title: str) -> Figure:
+    """One panel a run: both errors over training, medians over seeds with the band from the 10th to 90th percentile."""
+    from matplotlib.figure import Figure
+
+    columns = min(len(runs), COLUMNS)
+    rows = -(-len(runs) // columns)
+    figure = Figure(figsize=(1 + 2.1 * max(columns, 3), 1.2 + 1.8 * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
+    for axes, run, label in zip(grid.flat, runs, labels(runs), strict=False):
+        _panel(axes, learning_curves(run))
+        axes.set_title(textwrap.fill(label, 30), fontsize="x-small")
+    for axes in grid.flat[len(runs) :]:
+        axes.set_axis_off()
+    figure.supxlabel("step")
+    figure.supylabel("error")
+    figure.suptitle(f"{title}: errors over training, median and 10th to 90th percentile over seeds", fontsize="medium")
+    figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower right", ncols=2, fontsize="small")
+    return figure
+
+
+def labels(runs: Sequence[Run]) -> list[str]:
+    """A short name for every run, with the options that tell it from others of the same name."""
+    from tasks.harness.registry import load_task
+
+    options = [run.config["config"] for run in runs]
+    names = [load_task(run.config["task"]).config.from_dict(run.config["config"]).label() for run in runs]
+
+    def other(i: int) -> str:
+        twins = [options[j] for j, name in enumerate(names) if name == names[i]]
+        return named({key: value for key, value in options[i].items() if any(twin[key] != value for twin in twins)})
+
+    return [f"{name} {other(i)}".strip() for i, name in enumerate(names)]
+
+
+def _panel(axes: Axes, curves: Mapping[str, np.ndarray]) -> None:
+    for error, colour in ERRORS.items():
+        low, median, high = (np.clip(curves[f"{error}/{name}"], *SHOWN) for name in STATISTICS)
+        axes.plot(curves["step"], median, color=colour, linewidth=1.2, label=error)
+        axes.fill_between(curves["step"], low, high, color=colour, alpha=0.2, linewidth=0)
+    axes.set(yscale="log")
+    axes.tick_params(labelsize="x-small")
+    axes.grid(alpha=0.3)

@@ -1,0 +1,94 @@
+"""Limits and checks of the records of strangers, before a report reads them."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tasks.harness.errors import UserError
+from tasks.harness.files import CONFIG, SUMMARY
+from tasks.harness.record import Run
+from tasks.harness.registry import load_task
+
+METRIC = ("median", "p10", "p90", "mean", "low", "high")
+RATE = ("count", "of", "rate", "low", "high")
+LARGEST_JSON = 2**23
+LARGEST_TABLES = 2**26
+"""Bytes of all the tables of a run."""
+LONGEST_LINE = 2**20
+MOST_COLUMNS = 2000
+MOST_SEEDS = 10_000
+
+
+def _check_files(directory: Path, roots: Sequence[Path]) -> None:
+    """Raise a UserError unless the files of a run lie where they seem to, and are small enough to be read."""
+    tables = sorted(directory.glob("*.csv"))
+    within = [root.resolve() for root in roots]
+    for path in [directory / CONFIG, directory / SUMMARY, *tables]:
+        if path.name == SUMMARY and not os.path.lexists(path):
+            continue
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise UserError(f"its {path.name} cannot be read: {error.strerror}") from None
+        if not stat.S_ISREG(status.st_mode):  # a pipe or a device may never end
+            raise UserError(f"its {path.name} is no file")
+        if not any(path.resolve().is_relative_to(root) for root in within):
+            raise UserError(f"its {path.name} is a link to elsewhere")
+        if path.suffix == ".json" and status.st_size > LARGEST_JSON:
+            raise UserError(f"its {path.name} has {status.st_size} bytes, more than {LARGEST_JSON}")
+    size = sum(table.stat().st_size for table in tables)
+    if size > LARGEST_TABLES:
+        raise UserError(f"its tables (*.csv) have {size} bytes, more than {LARGEST_TABLES}")
+    for table in tables:
+        _check_lines(table)
+
+
+def _check_lines(table: Path) -> None:
+    with table.open("rb") as lines:
+        columns = 1 + next(lines, b"").count(b",")
+        lines.seek(0)
+        longest = max(map(len, lines), default=0)
+    if columns > MOST_COLUMNS or longest > LONGEST_LINE:
+        raise UserError(
+            f"its {table.name} has {columns} columns and lines of up to {longest} bytes, more than {MOST_COLUMNS} or "
+            f"{LONGEST_LINE}"
+        )
+
+
+def _checked(summary: dict[str, Any]) -> dict[str, Any]:
+    """The summary itself, when it is of the form that the tables read."""
+
+    def numbers(name: str, keys: Sequence[str], or_none: tuple[None, ...]) -> bool:
+        group = summary.get(name)
+        return isinstance(group, dict) and all(
+            isinstance(entry, dict) and all(_is_number(entry.get(key)) or entry.get(key, "") in or_none for key in keys)
+            for entry in group.values()
+        )
+
+    counts = all(_is_number(summary.get(name)) and type(summary[name]) is int for name in ("seeds", "steps"))
+    if not (counts and numbers("metrics", METRIC, (None,)) and numbers("rates", RATE, ())):
+        raise UserError("its summary.json is not of the form that the README documents")
+    intervals = [
+        *([value[name] for name in ("low", "median", "high")] for value in summary["metrics"].values()),
+        *([0, *(value[name] for name in ("low", "rate", "high")), 1] for value in summary["rates"].values()),
+    ]
+    for interval in ([end for end in ends if end is not None] for ends in intervals):
+        if interval != sorted(interval):
+            raise UserError("its summary.json has intervals that do not hold their value")
+    return summary
+
+
+def _check_table(run: Run) -> None:
+    """Raise a UserError unless a run has the results that the tables are of; evidence of another version may not."""
+    try:
+        load_task(run.config["task"]).tables([run])
+    except Exception as error:  # as in read_runs
+        raise UserError(f"a table needs more than it has: {in_words(error)}") from None
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is float or (type(value) is int and abs(value) <= 2**53)

@@ -1,0 +1,1 @@
+"""A run's directory: begun, locked, recorded, checkpointed, resumed."""

@@ -1,0 +1,98 @@
+"""Run directories: begun, resumed, refused, deleted. No run is ever overwritten silently."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from tasks.harness.config import Config, flag
+from tasks.harness.contract import Task
+from tasks.harness.errors import UserError
+from tasks.harness.files import CONFIG, METRICS, SEED_SUMMARY, SUMMARY, read_json
+from tasks.harness.record import Record, Run
+from tasks.harness.rundir import checkpoint
+from tasks.harness.rundir.checkpoint import Checkpoint
+from tasks.harness.rundir.lock import LOCK
+
+PARTIAL = ".*.partial"
+"""What a write that was killed may leave; see :func:`tasks.harness.record.whole`."""
+
+
+def default_directory(task: Task, config: Config, root: Path = Path("runs")) -> Path:
+    """Where a run goes by default: ``<root>/<task>/<label>-<hash of the options>``."""
+    options = json.dumps(config.to_dict(), sort_keys=True)
+    return root / task.name / f"{config.label()}-{hashlib.sha256(options.encode()).hexdigest()[:8]}"
+
+
+def is_complete(directory: Path) -> bool:
+    """Whether the results of a run are there, and whole: its summary is written last."""
+    try:
+        run = Run.load(directory)
+    except UserError:
+        return False
+    return run.summary is not None and len(run.per_seed.get("seed", ())) == run.summary.get("seeds")
+
+
+def prepare(task: Task, config: Config, directory: Path, *, resume: bool, overwrite: bool) -> Checkpoint | None:
+    """Make the directory ready for a run that is not complete. It must exist, and be locked.
+
+    Returns:
+        The checkpoint to go on from; None to begin at the beginning.
+
+    Raises:
+        UserError: when the directory holds something else than what ``resume`` and ``overwrite`` say, or a record that
+            lacks what was trained before the checkpoint.
+    """
+    found = None
+    if (directory / CONFIG).exists():
+        if not (resume or overwrite):
+            raise UserError(f"{directory} already holds a run; use --resume, --overwrite or another --out")
+        if not overwrite:
+            check_same(task, config, directory)
+            found = checkpoint.newest(directory)
+            if found is None and read_json(directory / CONFIG).get("status") == "complete":
+                raise UserError(
+                    f"the results in {directory} cannot be read, and there is no checkpoint to make them from; "
+                    "use --overwrite to begin anew"
+                )
+        if found is None:
+            delete_run(directory)
+        elif found.step not in Record.load(directory / METRICS).steps:
+            raise UserError(
+                f"{directory / METRICS} is damaged: it ends before step {found.step}, from which the run would go on; "
+                "use --overwrite to begin anew"
+            )
+    elif set(directory.iterdir()) - {directory / LOCK} - set(directory.glob(PARTIAL)):
+        raise UserError(f"{directory} holds other files than a run's; use another --out")
+    return found
+
+
+def check_place(directory: Path, *, resume: bool) -> None:
+    """Raise a UserError when a run can neither begin nor go on there; leaves no trace."""
+    if directory.exists() and not directory.is_dir():
+        raise UserError(f"--out must be a directory, and {directory} is a file")
+    if resume and not (directory / CONFIG).exists():
+        raise UserError(f"--resume needs a run to go on with, and {directory} holds none")
+
+
+def check_same(task: Task, config: Config, directory: Path) -> None:
+    """Raise a UserError unless the directory holds a run of this task with these options."""
+    stored = read_json(directory / CONFIG)
+    if stored.get("task") != task.name:
+        raise UserError(f"{directory} holds a run of {stored.get('task')}, not of {task.name}")
+    options = stored.get("config")
+    for name, value in config.to_dict().items():
+        before = options.get(name) if isinstance(options, dict) else None
+        if before != value:
+            raise UserError(
+                f"{directory} was begun with {flag(name)} {before}, and cannot go on with {flag(name)} {value}"
+            )
+
+
+def delete_run(directory: Path) -> None:
+    """Delete what a run writes, and nothing else; what makes the directory a run directory goes last."""
+    names = [SUMMARY, SEED_SUMMARY, METRICS, checkpoint.NAME, checkpoint.SPARE]
+    written = [*(directory / name for name in names), *directory.glob("events.out.tfevents.*")]
+    for path in [*written, *directory.glob(PARTIAL), directory / CONFIG]:
+        path.unlink(missing_ok=True)

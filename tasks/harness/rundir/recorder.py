@@ -1,0 +1,89 @@
+"""Recording: metrics.csv, which is the truth, and TensorBoard, which is a view of it."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from tasks.harness.config import Config
+from tasks.harness.contract import Snapshot, Task
+from tasks.harness.files import METRICS, write_text
+from tasks.harness.rundir.tensorboard import Board
+
+
+class Recorder:
+    """Consumes the snapshots of one run. Training never sees it.
+
+    Args:
+        resumed_at: the step of the checkpoint that the run goes on from; later rows are dropped, for they come again.
+    """
+
+    def __init__(self, directory: Path, task: Task, config: Config, resumed_at: int | None = None) -> None:
+        self._directory = directory
+        self._last_step = config.steps
+        self._path = directory / METRICS
+        self._seeds = list(config.seed_range)
+        if resumed_at is not None:
+            _truncate(self._path, resumed_at)
+        self._file = self._path.open("a" if resumed_at is not None else "w", newline="")
+        self._empty = self._file.tell() == 0
+        self._board = Board(directory, task, config, resumed_at)
+        self._last = (resumed_at or 0, time.monotonic())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        try:
+            self._file.close()
+        finally:
+            self._board.close()
+
+    def write(self, snapshot: Snapshot) -> None:
+        """Append one row per seed to metrics.csv, and the view of them to TensorBoard; at the end, further files."""
+        metrics = {name: values.detach().cpu().numpy() for name, values in snapshot.metrics.items()}
+        if self._empty:
+            self._file.write(",".join(["step", "seed", *metrics]) + "\n")
+            self._empty = False
+        columns = [[_cell(value) for value in values] for values in metrics.values()]
+        for seed, *cells in zip(self._seeds, *columns, strict=True):
+            self._file.write(f"{snapshot.step},{seed},{','.join(cells)}\n")
+        self._file.flush()
+        self._board.write(snapshot, metrics, self._speed(snapshot.step))
+        if snapshot.step == self._last_step:
+            for name, write_file in snapshot.files.items():
+                write_file(self._directory / name)
+
+    def sync(self) -> None:
+        """Make sure that what was written survives a power cut; done before a checkpoint counts on it."""
+        os.fsync(self._file.fileno())
+
+    def finish(self, results: dict[str, float]) -> None:
+        """Show the final results in TensorBoard's table of runs."""
+        self._board.finish(results)
+
+    def _speed(self, step: int) -> float | None:
+        """Model-steps per second since the last tick."""
+        last_step, last_time = self._last
+        now = time.monotonic()
+        self._last = (step, now)
+        if step == last_step or now == last_time:  # some clocks tick seldom
+            return None
+        return (step - last_step) * len(self._seeds) / (now - last_time)
+
+
+def _cell(value: np.generic) -> str:
+    """The shortest text that reads back as the same number; a truth value is 0 or 1."""
+    return str(int(value)) if isinstance(value, np.bool_ | np.integer) else str(value)
+
+
+def _truncate(path: Path, step: int) -> None:
+    """Keep the rows up to ``step``."""
+    header, *rows = path.read_text().splitlines(keepends=True) if path.exists() else [""]
+    kept = [row for row in rows if row.endswith("\n") and float(row.split(",", 1)[0]) <= step]
+    write_text(path, "".join([header, *kept]))

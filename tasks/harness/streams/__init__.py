@@ -1,0 +1,3 @@
+"""Random training data: independent streams, one a seed."""
+
+from tasks.harness.streams.uniform import UniformStream as UniformStream

@@ -1,0 +1,1 @@
+"""Many runs: here, several at a time, or on a cluster."""

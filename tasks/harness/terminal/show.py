@@ -1,0 +1,22 @@
+"""Tables on the terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from tasks.harness.tables import Table
+
+
+def show(table: Table, console: Console | None = None) -> None:
+    """Print a table to the terminal, or as plain text when there is none."""
+    console = console or Console()
+    if not console.is_terminal:
+        console = Console(file=console.file, width=200)
+    caption = "\n".join(table.notes)
+    rich_table = RichTable(title=table.title, caption=caption, title_justify="left", caption_justify="left")
+    for column, name in enumerate(table.header):
+        rich_table.add_column(name, justify="left" if column == 0 else "right")
+    for row in table.rows:
+        rich_table.add_row(*row)
+    console.print(rich_table, highlight=False)
