@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -18,8 +17,9 @@ import torch
 
 from tasks.harness.config import Config
 from tasks.harness.contract import Snapshot, Task
+from tasks.harness.streams import uniform
 from tasks.harness.training.chunks import sizes
-from tasks.harness.training.processes import outlive_nobody
+from tasks.harness.training.signals import exit_with_parent
 
 OURS, OBVIOUS, FLOOR = "ours", "obvious loop", "floor"
 
@@ -106,7 +106,7 @@ def training(config: Config, units: Units, evaluation: Any = None) -> Slice:
     task: Task = import_module(import_module(type(config).__module__).__package__ or "").TASK
     chunks = [
         _Chunk(replace(config, seeds=size), units, {} if evaluation is None else evaluation)
-        for size in sizes(config.seeds, task.chunk)
+        for size in sizes(config.seeds, task.seed_chunk)
     ]
 
     def work(seconds: float) -> tuple[float, float]:
@@ -170,7 +170,7 @@ class _Chunk:
 
 def as_in_long_runs() -> None:
     """From now on draw random numbers as runs do that are long enough to compile for them."""
-    streams.PAYS_FROM = 0
+    uniform.MIN_COMPILED_NUMBERS = 0
 
 
 _part: Slice
@@ -180,7 +180,7 @@ _part: Slice
 def _begin(config: Config, units: Units, evaluation: Any) -> None:
     global _part
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # for the main process, which this one does not outlive
-    threading.Thread(target=outlive_nobody, daemon=True).start()
+    exit_with_parent()
     torch.set_num_threads(1)
     as_in_long_runs()
     _part = training(config, units, evaluation)
@@ -206,7 +206,7 @@ def _due_by(clock: _Clock, config: Config) -> Config:
     """The same options for a run without end that is evaluated when the clock says so."""
 
     class Timed(type(config)):  # type: ignore[misc]
-        def due(self, step: int) -> bool:
+        def evaluates_at(self, step: int) -> bool:
             return clock.due()
 
     given = {option.name: getattr(config, option.name) for option in fields(config)}

@@ -46,7 +46,7 @@ def contenders(seeds: Sequence[int]) -> Iterator[Contender]:
             targets = TARGETS if kind == "symbolic" else (Target(8, RECURRENT_PPO + SMALL), Target(2, A2C + SMALL))
             yield from ours(kind, config, environment_steps, unit=UNIT, targets=targets)
             if kind == "symbolic":
-                chunk = replace(config, seeds=min(count, TASK.chunk or count))
+                chunk = replace(config, seeds=min(count, TASK.seed_chunk or count))
                 yield Contender(kind, FLOOR, count, repeated(floor(chunk), WORLDS * chunk.seeds), UNIT)
         if find_spec("sb3_contrib"):
             yield from rivals(kind)

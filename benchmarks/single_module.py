@@ -17,13 +17,13 @@ import torch.nn.functional as F
 from benchmarks.command import main
 from benchmarks.contender import FLOOR, OBVIOUS, Contender, Target, ours, per_step, repeated
 from benchmarks.plain import adam_step
-from nalu.units.catalogue import Operation
+from nalu.units.catalogue import BinaryOperation
 from tasks.single_module.data import Data
 from tasks.single_module.model import build
 from tasks.single_module.train import Config
 
 Cell = Literal["nac", "nalu", "nmu"]
-SETTINGS: dict[Cell, Operation] = {"nac": "add", "nalu": "add", "nmu": "mul"}
+SETTINGS: dict[Cell, BinaryOperation] = {"nac": "add", "nalu": "add", "nmu": "mul"}
 JAX = "JAX, vmap and scan"
 
 
@@ -47,7 +47,7 @@ def contenders(seeds: Sequence[int]) -> Iterator[Contender]:
                 yield Contender(setting, JAX, models, rival(config))
 
 
-def obvious(cell: Cell, op: Operation) -> Callable[[], None]:
+def obvious(cell: Cell, op: BinaryOperation) -> Callable[[], None]:
     """One unit, one fresh batch, Adam."""
     config = Config(op=op, cell=cell)
     model = build(cell, config.input_size)

@@ -34,7 +34,7 @@ def contenders(seeds: Sequence[int]) -> Iterator[Contender]:
             targets = (Target(FASTER[cell], OBVIOUS), Target(1 / 2, FLOOR)) if count == 100 else ()
             config = Config(cell=cell, seeds=count, eval_size=1)
             yield from ours(f"add, {cell}", config, per_step(), targets=targets, evaluation=({}, {}))
-            chunk = min(count, TASK.chunk or count)  # so many at a time is the faster floor, too
+            chunk = min(count, TASK.seed_chunk or count)  # so many at a time is the faster floor, too
             yield Contender(f"add, {cell}", FLOOR, count, repeated(floor(cell, chunk), chunk))
 
 

@@ -12,13 +12,13 @@ from nalu.recurrent import ArithmeticCell as ArithmeticCell
 from nalu.recurrent import GRUCell as GRUCell
 from nalu.recurrent import LSTMCell as LSTMCell
 from nalu.recurrent import RNNCell as RNNCell
-from nalu.regularization import clip_weights_ as clip_weights_
+from nalu.regularization import after_step_ as after_step_
 from nalu.regularization import project_gradients_ as project_gradients_
 from nalu.regularization import regularizer as regularizer
 from nalu.regularization import sparsity_penalty as sparsity_penalty
 from nalu.training.adam import Adam as Adam
-from nalu.training.compiled import Gradient as Gradient
-from nalu.training.compiled import compiles as compiles
+from nalu.training.compiled import CompiledBackward as CompiledBackward
+from nalu.training.compiled import worth_compiling as worth_compiling
 from nalu.training.ensemble import Ensemble as Ensemble
 from nalu.training.mean_split import MeanSplit as MeanSplit
 from nalu.training.restart import Restart as Restart

@@ -111,7 +111,7 @@ class _GateProbe(nn.Module):
 
 
 @torch.no_grad()
-def discretized(model: M) -> M:
+def snapped(model: M) -> M:
     """A copy whose arithmetic units have their weights snapped to the nearest of {-1, 0, 1}; the rest is untouched.
 
     NaN weights stay NaN.

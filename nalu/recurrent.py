@@ -25,7 +25,7 @@ class ArithmeticCell(nn.Module):
 
     Args:
         unit: builds the unit from its numbers of inputs and outputs, for example ``nalu.NAC``.
-        start: the state before the first step; ``None`` for the unit's neutral element, 0 for sums and 1 for products.
+        start: the state before the first step; ``None`` for the unit's identity element, 0 for sums and 1 for products.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class ArithmeticCell(nn.Module):
         super().__init__()
         self.input_size, self.hidden_size = check_features(input_size, hidden_size)
         self.unit: Any = unit(input_size + hidden_size, hidden_size)
-        self.start = float(getattr(self.unit, "neutral", 0.0)) if start is None else start
+        self.start = float(getattr(self.unit, "identity_element", 0.0)) if start is None else start
 
     def initial_state(self, x: Tensor) -> Tensor:
         """The state before the first step, ``(..., hidden_size)``, for inputs ``x (..., input_size)``."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 
-def clip_weights_(model: nn.Module) -> None:
+def after_step_(model: nn.Module) -> None:
     """What is due after every optimiser step, for every unit in ``model`` (single or :class:`nalu.Ensemble`), in place.
 
     Clipped units are projected into their weight range (modules with ``clip_()``), stochastic ones go on to the noise
@@ -20,7 +20,7 @@ def project_gradients_(model: nn.Module) -> None:
     """Drop from the gradients, in place, what would lead clipped weights out of their range (gradient projection).
 
     Of every module with ``project_gradient_()``. An optimiser that works on each weight by itself needs no such thing:
-    it steps out, and :func:`clip_weights_` takes it back. But in a mean over weights (:class:`nalu.MeanSplit`), what
+    it steps out, and :func:`after_step_` takes it back. But in a mean over weights (:class:`nalu.MeanSplit`), what
     those on their bounds cannot follow would outvote those that can.
     """
     _each(model, "project_gradient_")

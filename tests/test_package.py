@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 import nalu
+from tasks.harness.rundir import provenance
 from tasks.harness.rundir.provenance import git_commit
 
 ROOT = Path(__file__).parents[1]
@@ -73,7 +74,7 @@ def test_wheel_holds_the_library_the_tasks_and_the_sample(installed: Path):
     assert len(sample) == 5
     assert files(installed / "tasks") == files(ROOT / "tasks") | sample
     assert {"py.typed", "README.md"} <= files(installed / "nalu")
-    assert "harness/page.html" in files(installed / "tasks")
+    assert "harness/report/page.html" in files(installed / "tasks")
 
 
 def test_installed_sample_is_found_and_whole(installed: Path, tmp_path: Path):
@@ -95,7 +96,7 @@ print(json.dumps([str(digits.SAMPLE), len(sets.train.labels), len(sets.validatio
 
 def test_what_needs_a_checkout_says_so(installed: Path, tmp_path: Path):
     done = subprocess.run(
-        [sys.executable, "-m", "tasks.harness.readme"], env={**os.environ, "PYTHONPATH": str(installed)},
+        [sys.executable, "-m", "tasks.harness.cli.readme"], env={**os.environ, "PYTHONPATH": str(installed)},
         cwd=tmp_path, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     needs = f"error: this needs a checkout of the project, whose READMEs it writes, and {installed} is none\n"
@@ -133,14 +134,14 @@ def test_commit_is_recorded_only_where_git_tracks_the_code(tmp_path: Path, monke
         command = ["git", "-C", str(tmp_path), *identity, *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
-    code = tmp_path / "environment.py"
-    monkeypatch.setattr(environment, "__file__", str(code))
+    code = tmp_path / "provenance.py"
+    monkeypatch.setattr(provenance, "__file__", str(code))
     code.touch()
     assert git_commit() is None
     git("init", "--quiet")
     git("commit", "--quiet", "--allow-empty", "--message", "another project, whose environment holds the package")
     assert git_commit() is None
-    git("add", "environment.py")
+    git("add", "provenance.py")
     git("commit", "--quiet", "--message", "the code itself")
     assert git_commit() == git("rev-parse", "HEAD")
     code.write_text("changed\n")

@@ -23,8 +23,8 @@ from torch.fx import GraphModule
 
 SWITCH = "NALU_COMPILE"
 """The environment variable that turns compilation off when it is 0."""
-PAYS_FROM = 10_000
-"""Calls from which on the seconds of compiling are won back."""
+MIN_COMPILED_STEPS = 10_000
+"""From so many calls on, compiling saves more time than the seconds that it takes."""
 
 Objective = Callable[..., tuple[Tensor, Tensor]]
 """``objective(model, *inputs)``: what is minimised, ``(S,)``, and what is reported."""
@@ -37,13 +37,13 @@ def compiler() -> str | None:
     return next(filter(None, map(shutil.which, (os.environ.get("CXX", "g++"), "clang++"))), None)
 
 
-def compiles(calls: int) -> bool:
+def worth_compiling(calls: int) -> bool:
     """Whether so many calls are worth compiling, and there is a compiler; never with NALU_COMPILE=0."""
-    return calls >= PAYS_FROM and compiler() is not None
+    return calls >= MIN_COMPILED_STEPS and compiler() is not None
 
 
-class Gradient:
-    """Computes what a training step needs: ``gradient(*inputs)`` leaves the gradients in the parameters' ``grad``.
+class CompiledBackward:
+    """Computes what a training step needs: ``backward(*inputs)`` leaves the gradients in the parameters' ``grad``.
 
     Args:
         model: an :class:`nalu.Ensemble` of S members, or any module.
@@ -60,7 +60,7 @@ class Gradient:
         >>> def objective(model, x, y):
         ...     loss = (model(x) - y).square().mean(dim=(1, 2))
         ...     return loss, loss
-        >>> loss = Gradient(model, objective)(torch.rand(3, 128, 2), torch.rand(3, 128, 1))
+        >>> loss = CompiledBackward(model, objective)(torch.rand(3, 128, 2), torch.rand(3, 128, 1))
     """
 
     def __init__(self, model: nn.Module, objective: Objective, *, compiled: bool = False) -> None:

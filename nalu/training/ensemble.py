@@ -27,10 +27,10 @@ class Ensemble(nn.Module):
         build: makes one member. Called once per seed with torch's generators seeded by it, so that member k is
             exactly what ``torch.manual_seed(seeds[k]); build()`` makes.
         seeds: one seed a member.
-        broadcasts: the network itself, given the stacked parameters, does with inputs ``(S, B, ...)`` what ``vmap``
-            makes of it, so that it can be called directly, which saves time where single calls are small. True of
-            nalu's additive units and cells, and of what is made of them with elementwise operations; not of
-            ``torch.nn.Linear``. Then arguments need not be tensors.
+        natively_batched: the network, given stacked parameters and inputs ``(S, B, ...)``, computes by itself what
+            ``vmap`` would make of it. It is then called directly, which saves time where single calls are small, and
+            arguments need not be tensors. True of nalu's additive units and cells and of elementwise operations on
+            them; not of ``torch.nn.Linear``.
 
     Raises:
         ValueError: when ``seeds`` is empty, the built networks differ in their parameters, or parameters are tied.
@@ -44,9 +44,9 @@ class Ensemble(nn.Module):
         torch.Size([25, 128, 1])
     """
 
-    def __init__(self, build: Callable[[], nn.Module], seeds: Sequence[int], *, broadcasts: bool = False) -> None:
+    def __init__(self, build: Callable[[], nn.Module], seeds: Sequence[int], *, natively_batched: bool = False) -> None:
         super().__init__()
-        self.broadcasts = broadcasts
+        self.natively_batched = natively_batched
         self.seeds = tuple(int(seed) for seed in seeds)
         if not self.seeds:
             raise ValueError("an Ensemble needs at least one seed, got none")
@@ -75,7 +75,7 @@ class Ensemble(nn.Module):
         Returns:
             What the network returns, every tensor with a new first axis of size S.
         """
-        if self.broadcasts and not shared:
+        if self.natively_batched and not shared:
             return self.template(*inputs)
 
         def member(tensors: dict[str, Tensor], *x: Any) -> Any:

@@ -1,3 +1,7 @@
 """The arithmetic units, one file a family, and the catalogue of all of them by name."""
 
 from nalu.units.catalogue import UNITS as UNITS
+from nalu.units.catalogue import BinaryOperation as BinaryOperation
+from nalu.units.catalogue import Unit as Unit
+from nalu.units.catalogue import UnitName as UnitName
+from nalu.units.catalogue import two_layers as two_layers

@@ -19,7 +19,7 @@ class ArithmeticUnit(nn.Module):
         ValueError: for a number of features below 1.
     """
 
-    neutral = 0.0
+    identity_element = 0.0
     """The state from which a recurrent use of the unit starts: 0 for sums, 1 for products."""
 
     def __init__(self, in_features: int, out_features: int) -> None:
@@ -91,7 +91,7 @@ class ClippedUnit(WeightedUnit):
 
     @torch.no_grad()
     def clip_(self) -> None:
-        """Project the weights into their range; see :func:`nalu.clip_weights_`."""
+        """Project the weights into their range; see :func:`nalu.after_step_`."""
         self.W_hat.clamp_(self.lower, 1.0)
 
     @torch.no_grad()

@@ -22,10 +22,10 @@ from nalu.units.nalu import GNALU, INALU, NALU
 from nalu.units.nau_nmu import NAU, NMRU, NMU, SNMU, GatedNAUNMU, NACMulNMU
 from nalu.units.npu import NPU, RealNPU
 
-Operation = Literal["add", "sub", "mul", "div"]
+BinaryOperation = Literal["add", "sub", "mul", "div"]
 
-SUMS: tuple[Operation, ...] = ("add", "sub")
-PRODUCTS: tuple[Operation, ...] = ("mul", "div")
+SUMS: tuple[BinaryOperation, ...] = ("add", "sub")
+PRODUCTS: tuple[BinaryOperation, ...] = ("mul", "div")
 
 TRASK = "Trask et al. 2018, arXiv:1808.00508"
 MADSEN = "Madsen & Johansen 2020, arXiv:2001.05016"
@@ -46,13 +46,13 @@ class Unit:
     title: str
     source: str
     """The paper."""
-    operations: tuple[Operation, ...]
+    operations: tuple[BinaryOperation, ...]
     """What it is made for."""
-    front: str | None = None
+    first_layer: str | None = None
     """The unit of the first of two layers, by name; ``None`` for its own kind."""
     has_init: bool = False
     """Whether ``build`` takes ``init``, see :mod:`nalu.init`."""
-    penalty: dict[Operation, Schedule] = field(default_factory=dict)
+    penalty: dict[BinaryOperation, Schedule] = field(default_factory=dict)
     """The weight of :func:`nalu.regularizer` over the run, by operation; no entry: none.
 
     As published for the single-module benchmark (Mistry et al. 2022); units that are not in it have that of the NMU,
@@ -62,7 +62,7 @@ class Unit:
 NAU_PENALTY = Ramp(0.01, 0.4, 0.7)
 NMU_PENALTY = Ramp(10.0, 0.4, 0.7)
 INALU_PENALTY = Ramp(0.05, 0.2, 0.2)
-NPU_PENALTY: dict[Operation, Schedule] = {"mul": Tenfold(1e-7, 1e-5, 0.2), "div": Tenfold(1e-9, 1e-7, 0.2)}
+NPU_PENALTY: dict[BinaryOperation, Schedule] = {"mul": Tenfold(1e-7, 1e-5, 0.2), "div": Tenfold(1e-9, 1e-7, 0.2)}
 
 UNITS: dict[str, Unit] = {
     "nac": Unit(NAC, "neural accumulator", TRASK, SUMS, has_init=True),
@@ -102,7 +102,7 @@ UnitName = Literal[*UNITS]  # type: ignore[valid-type]  # the names are data
 
 
 def two_layers(name: str, init: Init) -> tuple[Callable[..., nn.Module], Callable[..., nn.Module]]:
-    """What builds the first and the second of two layers: the unit's front, and the unit.
+    """What builds the first and the second of two layers: the unit's first_layer, and the unit.
 
     Args:
         init: of those that have one, see :mod:`nalu.init`.
@@ -111,6 +111,6 @@ def two_layers(name: str, init: Init) -> tuple[Callable[..., nn.Module], Callabl
         KeyError: when there is no unit of that name.
     """
     unit = UNITS[name]
-    front = UNITS[unit.front or name]
-    first, second = (partial(u.build, init=init) if u.has_init else u.build for u in (front, unit))
+    first_unit = UNITS[unit.first_layer or name]
+    first, second = (partial(u.build, init=init) if u.has_init else u.build for u in (first_unit, unit))
     return first, second

@@ -83,7 +83,7 @@ class MulMCFC(ArithmeticUnit):
     errors as :class:`MCFC`, which is a part of it; ``bias`` is ``(out_features,)``.
     """
 
-    neutral = 1.0
+    identity_element = 1.0
 
     def __init__(
         self, in_features: int, out_features: int, *, device: Any = None, dtype: torch.dtype | None = None

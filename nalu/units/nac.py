@@ -65,7 +65,7 @@ class NACMul(NAC):
     Called NAC-bullet by Madsen & Johansen. Products, quotients and powers of absolute values.
     """
 
-    neutral = 1.0
+    identity_element = 1.0
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class NACMulSigma(WeightedUnit):
         ValueError: for a number of features below 1.
     """
 
-    neutral = 1.0
+    identity_element = 1.0
 
     def __init__(
         self, in_features: int, out_features: int, *, device: Any = None, dtype: torch.dtype | None = None
@@ -165,7 +165,7 @@ class GumbelNAC(SoftmaxNAC):
     ``W = softmax((log softmax([W_plus, W_minus, 0]) + n) / tau) . (1, -1, 0)`` with the temperature
     ``tau = max(1/2, exp(-1e-5 t))`` of training step t; in evaluation mode the expectation, as :class:`SoftmaxNAC`
     (Madsen & Johansen 2020, appendix). The noise is that of :mod:`nalu.noise`: the same in every forward pass, for all
-    examples, until :func:`nalu.clip_weights_`, which also counts t.
+    examples, until :func:`nalu.after_step_`, which also counts t.
     """
 
     def __init__(

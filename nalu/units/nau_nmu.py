@@ -8,10 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from nalu import functional, init
-from nalu.units.base import ClippedUnit
-
-pass
-from nalu.units.base import ArithmeticUnit
+from nalu.units.base import ArithmeticUnit, ClippedUnit
 from nalu.units.noise import NoiseSource
 
 
@@ -38,7 +35,7 @@ class NMU(ClippedUnit):
     """
 
     lower = 0.0
-    neutral = 1.0
+    identity_element = 1.0
     _init = staticmethod(init.nmu_)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -50,7 +47,7 @@ class SNMU(NMU):
 
     ``y = nmu(x * n) / nmu(n)`` with ``n ~ U(1, 5)`` for every element of x; in evaluation mode, and wherever weights
     are 0 or 1, the NMU itself (Mistry et al. 2022, arXiv:2211.05624). The noise is that of :mod:`nalu.noise`: the same
-    in every forward pass until :func:`nalu.clip_weights_`.
+    in every forward pass until :func:`nalu.after_step_`.
     """
 
     def __init__(
@@ -77,7 +74,7 @@ class NMRU(ClippedUnit):
     """
 
     lower = 0.0
-    neutral = 1.0
+    identity_element = 1.0
     columns = 2
     _init = staticmethod(init.nmu_)
 
@@ -104,7 +101,7 @@ class NACMulNMU(ClippedUnit):
     """
 
     lower = 0.0
-    neutral = 1.0
+    identity_element = 1.0
     _init = staticmethod(init.nmu_)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -38,7 +38,7 @@ def _mix(x: Tensor) -> Tensor:
 
 
 class NoiseSource(nn.Module):
-    """The noise of a unit: the same numbers until :meth:`renew_noise_`, which :func:`nalu.clip_weights_` calls.
+    """The noise of a unit: the same numbers until :meth:`renew_noise_`, which :func:`nalu.after_step_` calls.
 
     Its key is drawn from torch's generator, so that it follows from the seed of the network.
     """

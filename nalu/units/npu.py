@@ -25,7 +25,7 @@ class RealNPU(WeightedUnit):
         ValueError: for a number of features below 1.
     """
 
-    neutral = 1.0
+    identity_element = 1.0
     eps = torch.finfo(torch.float32).eps
     """The constant inside the logarithm."""
     has_imaginary = False
@@ -64,7 +64,7 @@ class RealNPU(WeightedUnit):
 
     @torch.no_grad()
     def clip_(self) -> None:
-        """Project the relevance into [0, 1]; see :func:`nalu.clip_weights_`."""
+        """Project the relevance into [0, 1]; see :func:`nalu.after_step_`."""
         self.g.clamp_(0, 1)
 
     @torch.no_grad()

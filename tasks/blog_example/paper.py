@@ -10,8 +10,9 @@ import numpy as np
 
 from tasks.blog_example.train import ARTICLE_EXAMPLES, ARTICLE_TEST_LOSS, Config
 from tasks.harness.contract import Score
-from tasks.harness.record import Record, Run
-from tasks.harness.tables import Table, changed_options, named, number, percent, with_interval
+from tasks.harness.finished_run import FinishedRun
+from tasks.harness.record import Record
+from tasks.harness.tables import Table, changed_options, format_options, number, percent, with_interval
 from tasks.harness.verdict import ERROR_RULE, Verdict, of_error
 
 if TYPE_CHECKING:
@@ -68,13 +69,12 @@ def score(config: Config, record: Record) -> Score:
     return Score(values, outcomes)
 
 
-def tables(runs: Sequence[Run]) -> list[Table]:
+def tables(runs: Sequence[FinishedRun]) -> list[Table]:
     """One row a setting: how many seeds beat the article's test loss."""
     rows = []
     for run in _ordered(runs):
-        assert run.summary is not None
-        rates, metrics = run.summary["rates"], run.summary["metrics"]
-        config = Config.from_dict(run.config["config"])
+        rates, metrics = run.rates, run.metrics
+        config = Config.from_dict(run.options)
         scale = ARTICLE_TEST_LOSS / config.target_loss
         loss = {
             name: None if value is None else scale * value for name, value in metrics["extrapolation/error"].items()
@@ -82,15 +82,15 @@ def tables(runs: Sequence[Run]) -> list[Table]:
         same_data = config.examples == ARTICLE_EXAMPLES
         rows.append(
             [
-                named(changed_options(run.config["config"], Config())) or "as in the article",
+                format_options(changed_options(run.options, Config())) or "as in the article",
                 percent(rates["solved"]),
                 with_interval(loss),
                 number(ARTICLE_TEST_LOSS),
-                of_error(loss, ARTICLE_TEST_LOSS, run.summary["seeds"]) if same_data else Verdict.NOT_COMPARABLE,
+                of_error(loss, ARTICLE_TEST_LOSS, run.seeds) if same_data else Verdict.NOT_COMPARABLE,
                 *(number(loss[end]) for end in ("p10", "p90")),
                 *(percent(rates[name]) for name in ("solved/at_end", "solved/snapped_or_not", "stuck")),
                 number(metrics["solved_at_step"]["median"]),
-                f"{run.summary['seeds']} x {run.summary['steps']}",
+                f"{run.seeds} x {run.steps}",
             ]
         )
     header = (
@@ -107,7 +107,7 @@ def tables(runs: Sequence[Run]) -> list[Table]:
     return [Table("The blog's example: seeds that add as exactly as the article's network", header, rows, notes)]
 
 
-def figures(runs: Sequence[Run]) -> dict[str, Figure]:
+def figures(runs: Sequence[FinishedRun]) -> dict[str, Figure]:
     """The test loss of every seed over training."""
     from matplotlib.figure import Figure
 
@@ -117,12 +117,12 @@ def figures(runs: Sequence[Run]) -> dict[str, Figure]:
     figure = Figure(figsize=(4.5 * columns, 3.6 * rows), layout="constrained")
     grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
     for axes, run in zip(grid.flat, shown, strict=False):
-        record, config = run.record(), Config.from_dict(run.config["config"])
+        record, config = run.record(), Config.from_dict(run.options)
         loss = record.errors("extrapolation/error") * ARTICLE_TEST_LOSS / config.target_loss
         axes.plot(record.steps, loss, color="#0072B2", alpha=0.4, linewidth=0.8)
         axes.axhline(ARTICLE_TEST_LOSS, color="#D55E00", label="the article's test loss")
         axes.set(yscale="log", ylim=(1e-6, 1e14), xlabel="step")
-        options = named(changed_options(run.config["config"], Config()))
+        options = format_options(changed_options(run.options, Config()))
         axes.set_title(options.replace(", separate", ",\nseparate") or "as in the article", fontsize="small")
         axes.grid(alpha=0.3)
     for axes in grid.flat[len(shown) :]:
@@ -135,7 +135,7 @@ def figures(runs: Sequence[Run]) -> dict[str, Figure]:
     return {"test-loss": figure}
 
 
-def _ordered(runs: Sequence[Run]) -> list[Run]:
+def _ordered(runs: Sequence[FinishedRun]) -> list[FinishedRun]:
     """The article's setting first."""
-    finished = [run for run in runs if run.summary is not None]
-    return sorted(finished, key=lambda run: len(changed_options(run.config["config"], Config())))
+    finished = list(runs)
+    return sorted(finished, key=lambda run: len(changed_options(run.options, Config())))

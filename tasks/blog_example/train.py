@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from nalu import Adam, Ensemble, Gradient, compiles, inspection
+from nalu import Adam, CompiledBackward, Ensemble, inspection, worth_compiling
 from nalu.init import Init
 from nalu.schedules import cosine
 from tasks.blog_example.data import TEST_LIMIT, TRAINING_LIMIT, examples
@@ -84,14 +84,14 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         loss = (network(x, shared=True) - y).square().sum(dim=(1, 2)) / 2
         return loss, loss
 
-    gradient = Gradient(model, objective, compiled=compiles(config.steps))
+    backward = CompiledBackward(model, objective, compiled=worth_compiling(config.steps))
 
     def half_squared_error(network: nn.Module, name: str) -> Tensor:
         return objective(network, *sets[name])[0]
 
     @torch.no_grad()
     def snapshot(step: int, loss: Tensor) -> Snapshot:
-        snapped = inspection.discretized(model)
+        snapped = inspection.snapped(model)
         gates = inspection.gate_openness(model, sets["interpolation"][0][:1000])
         extrapolation = half_squared_error(model, "extrapolation")
         metrics = {
@@ -116,10 +116,10 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         optimizer.load_state_dict(state["optimizer"])
 
     for step in range(start, config.steps):
-        loss = gradient(*sets["train"])
+        loss = backward(*sets["train"])
         optimizer.param_groups[0]["lr"] = config.learning_rate_at(step)
         optimizer.step()
-        if config.due(step + 1):
+        if config.evaluates_at(step + 1):
             yield snapshot(step + 1, loss)
 
 

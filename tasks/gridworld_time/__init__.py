@@ -13,7 +13,7 @@ TASK = Task(
     score=score,
     smoke=SMOKE,
     sweep=SWEEP,
-    chunk=25,
+    seed_chunk=25,
     tables=tables,
     figures=figures,
 )

@@ -10,7 +10,7 @@ import numpy as np
 from tasks.gridworld_time.dynamics import Rules
 from tasks.gridworld_time.reference import arriving_at, best_blind, optimum, random_walk
 from tasks.gridworld_time.train import TRAINED, Config
-from tasks.harness.record import Run
+from tasks.harness.finished_run import FinishedRun
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,23 +38,23 @@ def name(options: Mapping[str, Any]) -> str:
     return ", ".join(words)
 
 
-def ordered(runs: Sequence[Run]) -> list[Run]:
+def ordered(runs: Sequence[FinishedRun]) -> list[FinishedRun]:
     """Finished runs: symbolic before pixels, baseline first."""
 
-    def key(run: Run) -> tuple[int, int, str]:
-        options = run.config["config"]
+    def key(run: FinishedRun) -> tuple[int, int, str]:
+        options = run.options
         rank = ("lstm", "nac", "accumulator").index(options["instruction_path"])
         return OBSERVATIONS.index(options["observation"]), rank, name(options)
 
-    return sorted((run for run in runs if run.summary is not None), key=key)
+    return sorted(runs, key=key)
 
 
-def figures(runs: Sequence[Run]) -> dict[str, Figure]:
+def figures(runs: Sequence[FinishedRun]) -> dict[str, Figure]:
     """Greedy policy after training, all agents in one figure; with pixels where there are such runs."""
     from matplotlib.figure import Figure
 
     by_observation = [
-        (kind, [run for run in ordered(runs) if run.config["config"]["observation"] == kind]) for kind in OBSERVATIONS
+        (kind, [run for run in ordered(runs) if run.options["observation"] == kind]) for kind in OBSERVATIONS
     ]
     columns = [(kind, of_kind) for kind, of_kind in by_observation if of_kind]
     figure = Figure(figsize=(2 + 6 * len(columns), 13.5), layout="constrained")
@@ -72,22 +72,21 @@ def figures(runs: Sequence[Run]) -> dict[str, Figure]:
     return {"reward-and-arrival-against-T": figure}
 
 
-def _panel(axes: Axes, kind: str, runs: Sequence[Run]) -> None:
+def _panel(axes: Axes, kind: str, runs: Sequence[FinishedRun]) -> None:
     from matplotlib import colormaps
 
     axes.axvspan(TRAINED[0], TRAINED[-1], color="0.9")
     longest = 13
     for rank, run in enumerate(runs):
-        assert run.summary is not None
-        config = Config.from_dict(run.config["config"])
-        metrics = {T: found for T in config.times if (found := run.summary["metrics"].get(f"{kind}/greedy/T_{T}"))}
+        config = Config.from_dict(run.options)
+        metrics = {T: found for T in config.times if (found := run.metrics.get(f"{kind}/greedy/T_{T}"))}
         times = np.array(list(metrics))
         low, median, high = (
             np.array([value[end] for value in metrics.values()], dtype=float) for end in ("p10", "median", "p90")
         )
         colour = colormaps["turbo"]((rank + 0.5) / len(runs))
         style = "-" if config.instruction_path == "accumulator" else "--"
-        axes.plot(times, median, style, color=colour, label=name(run.config["config"]), linewidth=1.5)
+        axes.plot(times, median, style, color=colour, label=name(run.options), linewidth=1.5)
         axes.fill_between(times, low, high, color=colour, alpha=0.15, linewidth=0)
         longest = max(longest, times[-1])
     times = np.unique(np.geomspace(1, longest, 100).round()).astype(int)

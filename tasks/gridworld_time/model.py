@@ -237,7 +237,7 @@ class Agents(nn.Module):
         encoders = Ensemble(lambda: build_encoder(design), seeds)
         members = nn.ModuleList(encoders.member(k) for k in range(len(seeds)))
         self.encoders = members.to(memory_format=torch.channels_last)
-        self.core = Ensemble(lambda: Core(design), seeds, broadcasts=True)
+        self.core = Ensemble(lambda: Core(design), seeds, natively_batched=True)
         self.register_buffer("seen", visible(design.observation), persistent=False)
 
     def __len__(self) -> int:

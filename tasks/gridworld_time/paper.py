@@ -13,7 +13,9 @@ from tasks.gridworld_time.figures import figures as figures
 from tasks.gridworld_time.figures import name, ordered
 from tasks.gridworld_time.train import TRAINED, Config
 from tasks.harness.contract import Score
-from tasks.harness.record import Record, Run
+from tasks.harness.finished_run import FinishedRun
+from tasks.harness.metrics import curve
+from tasks.harness.record import Record
 from tasks.harness.tables import Table, number, percent
 from tasks.harness.verdict import COLUMN, Verdict, of_bound
 
@@ -74,25 +76,25 @@ def score(config: Config, record: Record) -> Score:
     """How well every seed does after the last step; nothing is chosen by validation, as is usual in this field."""
     error = record.errors("interpolation/error")[-1]
 
-    def curve(kind: str, policy: str, times: Sequence[int]) -> np.ndarray:
+    def results(kind: str, policy: str, times: Sequence[int]) -> np.ndarray:
         """``(times, S)``; a diverged seed earns nothing and never arrives."""
-        return np.nan_to_num(np.stack([record[f"curve/{policy}/{kind}/{T}"][-1] for T in times]))
+        return np.nan_to_num(np.stack([record[curve(policy, kind, T)][-1] for T in times]))
 
     def mastered(policy: str) -> np.ndarray:
-        rewards, exact = (curve(kind, policy, TRAINED) for kind in ("reward", "exact"))
+        rewards, exact = (results(kind, policy, TRAINED) for kind in ("reward", "exact"))
         return np.all((rewards >= LEAST_REWARD) & (exact >= LEAST_EXACT), axis=0)
 
     shown = [T for T in SHOWN if T in config.times]
     values = {"interpolation/error": error, "extrapolation/error": record.errors("extrapolation/error")[-1]}
     for policy in ("greedy", "sampled"):
         for kind in ("reward", "exact"):
-            for T, result in zip(shown, curve(kind, policy, shown), strict=True):
+            for T, result in zip(shown, results(kind, policy, shown), strict=True):
                 values[f"{kind}/{policy}/T_{T}"] = result
-    values |= {f"time/greedy/T_{T}": record[f"curve/greedy/time/{T}"][-1] for T in shown}
+    values |= {f"time/greedy/T_{T}": record[curve("greedy", "time", T)][-1] for T in shown}
     values["environment/steps"] = record["environment/steps"][-1]
     beyond = [T for T in config.times if T >= 8]
     outcomes = {
-        "solved": (curve("exact", "greedy", beyond) >= LEAST_EXACT).all(axis=0),
+        "solved": (results("exact", "greedy", beyond) >= LEAST_EXACT).all(axis=0),
         "mastered": mastered("greedy"),
         "mastered/sampled": mastered("sampled"),
         "diverged": np.isinf(error),
@@ -100,18 +102,17 @@ def score(config: Config, record: Record) -> Score:
     return Score(values, outcomes)
 
 
-def tables(runs: Sequence[Run]) -> list[Table]:
+def tables(runs: Sequence[FinishedRun]) -> list[Table]:
     """The training range, and how far it carries: exact arrivals, then rewards."""
     shown = ordered(runs)
     times = [T for T in FAR_SHOWN if any(f"exact/greedy/T_{T}" in _metrics(run) for run in shown)]
     return [_training_range(shown), *(_beyond(shown, kind, times) for kind in ("exact", "reward"))]
 
 
-def _training_range(runs: Sequence[Run]) -> Table:
+def _training_range(runs: Sequence[FinishedRun]) -> Table:
     rows = []
     for run in runs:
-        assert run.summary is not None
-        rates, metrics, config = run.summary["rates"], run.summary["metrics"], run.summary["config"]
+        rates, metrics, config = run.rates, run.metrics, run.options
         rows.append(
             [
                 name(config),
@@ -121,7 +122,7 @@ def _training_range(runs: Sequence[Run]) -> Table:
                 number(metrics["interpolation/error"]["median"]),
                 number(metrics["extrapolation/error"]["median"]),
                 f"{(metrics['environment/steps']['median'] or 0) / 1e6:.2f}",
-                f"{run.summary['seeds']} x {run.summary['steps']}",
+                f"{run.seeds} x {run.steps}",
                 PUBLISHED.get(config["instruction_path"], "–"),
                 _verdict(run),
             ]
@@ -143,10 +144,9 @@ def _training_range(runs: Sequence[Run]) -> Table:
     return Table("Grid world: trained with T from 5 to 12", header, rows, notes)
 
 
-def _verdict(run: Run) -> Verdict:
+def _verdict(run: FinishedRun) -> Verdict:
     """Whether the published claim on an agent holds."""
-    assert run.summary is not None
-    path, seeds = run.config["config"]["instruction_path"], run.summary["seeds"]
+    path, seeds = run.options["instruction_path"], run.seeds
     if path not in PUBLISHED:
         return Verdict.NO_FIGURE
     if path == "lstm":
@@ -157,20 +157,19 @@ def _verdict(run: Run) -> Verdict:
     return of_bound({"median": 1 - reward["median"], "high": 1 - reward["low"]}, 1 - GOOD, seeds)
 
 
-def _beyond(runs: Sequence[Run], kind: str, times: Sequence[int]) -> Table:
+def _beyond(runs: Sequence[FinishedRun], kind: str, times: Sequence[int]) -> Table:
     rows = []
     for run in runs:
         metrics = _metrics(run)
         cells = [_range(metrics.get(f"{kind}/greedy/T_{T}")) for T in times]
-        rows.append([name(run.config["config"]), *cells])
+        rows.append([name(run.options), *cells])
     what = {"exact": "part of exact arrivals", "reward": "reward in parts of the optimal one"}[kind]
     note = "Greedy policy, all 600 starts; median over seeds [10th … 90th percentile over seeds]."
     return Table(f"Grid world: {what}, by T", ("agent", *(f"T = {T}" for T in times)), rows, (note,))
 
 
-def _metrics(run: Run) -> dict[str, Any]:
-    assert run.summary is not None
-    return run.summary["metrics"]
+def _metrics(run: FinishedRun) -> dict[str, Any]:
+    return run.metrics
 
 
 def _range(value: dict[str, float] | None) -> str:

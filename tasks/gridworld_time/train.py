@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from nalu import Adam, clip_weights_
+from nalu import Adam, after_step_
 from nalu.functional import sparsity
 from tasks.gridworld_time.dynamics import STARTS, Rules
 from tasks.gridworld_time.evaluation import Outcome, accumulator_range, arrivals, measure
@@ -22,6 +22,7 @@ from tasks.gridworld_time.rollout import play
 from tasks.harness import config as harness
 from tasks.harness.config import require
 from tasks.harness.contract import Snapshot, State
+from tasks.harness.metrics import curve
 from tasks.harness.streams import UniformStream
 
 if TYPE_CHECKING:
@@ -221,9 +222,9 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         agents.clip_grad_norm_(config.clip)
         optimizer.param_groups[0]["lr"] = recipe.learning_rate * (1 - (1 - LAST) * done)
         optimizer.step()
-        clip_weights_(agents)
+        after_step_(agents)
         frames += valid.sum(dim=1)
-        if config.due(step + 1):
+        if config.evaluates_at(step + 1):
             total = rewards.sum(dim=0).mean(dim=-1)
             yield snapshot(step + 1, loss.detach(), total, mean(entropies, valid).detach())
 
@@ -277,7 +278,7 @@ def evaluate(config: Config, agents: Agents, last: bool) -> dict[str, Tensor]:
         "exact/interpolation_sampled": sampled.exact[:, trained].mean(dim=1),
         "weights/sparsity": none if weights is None else sparsity(weights).amax(dim=(1, 2)),
         **{
-            f"curve/{policy}/{field.name}/{T}": getattr(outcome, field.name)[:, number]
+            curve(policy, field.name, T): getattr(outcome, field.name)[:, number]
             for policy, outcome in (("greedy", greedy), ("sampled", sampled))
             for field in fields(Outcome)
             for number, T in enumerate(times)

@@ -21,9 +21,8 @@ from tasks.harness.cli.main import guarded
 from tasks.harness.cli.parsing import parse
 from tasks.harness.config import require
 from tasks.harness.errors import UserError
-from tasks.harness.record import Run
-from tasks.harness.rundir import checkpoint
-from tasks.harness.training.chunks import chunks_of
+from tasks.harness.registry import load_task
+from tasks.harness.training.trained_seed import load_trained_seed
 
 
 @dataclass(frozen=True)
@@ -68,20 +67,11 @@ def load(directory: Path, seed: int | None) -> tuple[Config, Agents, int]:
         UserError: when there is no such run, or no checkpoint.
         OptionError: when the run has no such seed.
     """
-    run = Run.load(directory)
-    if run.config.get("task") != "gridworld_time":
-        raise UserError(f"--run must be a run of gridworld_time, and {directory} is of {run.config.get('task')}")
-    config = Config.from_dict(run.config["config"])
-    newest = checkpoint.newest(directory)
-    if newest is None:
-        raise UserError(f"--run needs a checkpoint, and {directory} holds no whole one")
-    seeds = config.seed_range
-    seed = seeds[0] if seed is None else seed
-    require(seed in seeds, f"--seed must lie in {seeds[0]}..{seeds[-1]}, got {seed}")
-    config, state = next(part for part in chunks_of(config, newest.state) if seed in part[0].seed_range)
+    trained = load_trained_seed(load_task("gridworld_time"), directory, seed)
+    config = trained.config
     agents = Agents(config.design, config.seed_range)
-    agents.load_state_dict(state["model"])
-    return config, agents, config.seed_range.index(seed)
+    agents.load_state_dict(trained.state["model"])
+    return config, agents, trained.index
 
 
 def show(episode: Episode, speed: float) -> None:

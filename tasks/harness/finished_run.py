@@ -62,7 +62,7 @@ class FinishedRun:
 
     @property
     def metrics(self) -> dict[str, dict[str, Any]]:
-        """By result: ``median``, ``p10``, ``p90``, ``mean`` over seeds, ``low`` and ``high`` of the median's interval."""
+        """By result: ``median``, ``p10``, ``p90`` and ``mean`` over seeds; ``low`` and ``high`` bound the median."""
         metrics: dict[str, dict[str, Any]] = self.summary["metrics"]
         return metrics
 

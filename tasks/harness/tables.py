@@ -11,7 +11,6 @@ from typing import Any
 from tasks.harness.config import Config
 
 
-
 @dataclass(frozen=True)
 class Table:
     """A table of results, for the terminal, Markdown and CSV alike."""
@@ -55,7 +54,9 @@ def percent(rate: Mapping[str, Any]) -> str:
 def changed_options(options: Mapping[str, Any], reference: Config) -> dict[str, Any]:
     """The options of a run that differ from those of ``reference``, but for its scale."""
     default = reference.to_dict()
-    return {name: value for name, value in options.items() if name not in reference.SCALE and value != default.get(name)}
+    return {
+        name: value for name, value in options.items() if name not in reference.SCALE and value != default.get(name)
+    }
 
 
 def format_options(options: Mapping[str, Any]) -> str:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 
 from tasks.harness.contract import Score
-from tasks.harness.record import Record, Run
+from tasks.harness.finished_run import FinishedRun
+from tasks.harness.metrics import curve
+from tasks.harness.record import Record
 from tasks.harness.tables import Table, number, with_interval
 from tasks.harness.verdict import LEAST_SEEDS, Verdict, of_order
 from tasks.identity.model import ACTIVATIONS, Cell
@@ -34,21 +36,20 @@ def score(config: Config, record: Record) -> Score:
     return Score(values, {"diverged": np.isinf(values["interpolation/error"])})
 
 
-def tables(runs: Sequence[Run]) -> list[Table]:
+def tables(runs: Sequence[FinishedRun]) -> list[Table]:
     """Errors inside and outside the training range, worst extrapolation first."""
     rows = []
     ordered = _ordered(runs)
     for run in reversed(ordered):
-        assert run.summary is not None
         inside, outside = _errors(run)
         rows.append(
             [
-                run.config["config"]["cell"],
+                run.options["cell"],
                 with_interval(inside),
                 with_interval(outside),
                 number(outside["p90"]),
                 *_published(run, ordered),
-                f"{run.summary['seeds']} x {run.summary['steps']}",
+                f"{run.seeds} x {run.steps}",
             ]
         )
     header = (
@@ -70,28 +71,26 @@ def tables(runs: Sequence[Run]) -> list[Table]:
     return [Table("Identity: numerical extrapolation failures", header, rows, notes)]
 
 
-def _published(run: Run, runs: Sequence[Run]) -> tuple[str, str]:
+def _published(run: FinishedRun, runs: Sequence[FinishedRun]) -> tuple[str, str]:
     """What the paper's figure shows of an activation, and whether it holds."""
-    assert run.summary is not None
-    cell = run.config["config"]["cell"]
+    cell = run.options["cell"]
     if cell not in ACTIVATIONS:
         return "–", Verdict.NO_FIGURE
     inside, outside = _errors(run)
     if cell != "prelu":
-        return "fails", of_order(inside, [outside], run.summary["seeds"])
-    others = [other for other in runs if other.config["config"]["cell"] in ACTIVATIONS.keys() - {cell}]
-    if {other.config["config"]["cell"] for other in others} != ACTIVATIONS.keys() - {cell}:
+        return "fails", of_order(inside, [outside], run.seeds)
+    others = [other for other in runs if other.options["cell"] in ACTIVATIONS.keys() - {cell}]
+    if {other.options["cell"] for other in others} != ACTIVATIONS.keys() - {cell}:
         return "least", Verdict.NOT_COMPARABLE
-    return "least", of_order(outside, [_errors(other)[1] for other in others], run.summary["seeds"])
+    return "least", of_order(outside, [_errors(other)[1] for other in others], run.seeds)
 
 
-def _errors(run: Run) -> list[dict[str, float | None]]:
+def _errors(run: FinishedRun) -> list[dict[str, float | None]]:
     """Inside and outside the training range, as in summary.json."""
-    assert run.summary is not None
-    return [run.summary["metrics"][f"{part}polation/error"] for part in ("inter", "extra")]
+    return [run.metrics[f"{part}polation/error"] for part in ("inter", "extra")]
 
 
-def figures(runs: Sequence[Run]) -> dict[str, Figure]:
+def figures(runs: Sequence[FinishedRun]) -> dict[str, Figure]:
     """The paper's figure 1: error against input, the median over seeds of every activation."""
     from matplotlib import colormaps
     from matplotlib.figure import Figure
@@ -102,11 +101,10 @@ def figures(runs: Sequence[Run]) -> dict[str, Figure]:
     axes.axvspan(-TRAINING_LIMIT, TRAINING_LIMIT, color="0.92", label="training range")
     styles = ("-", "--", "-.", ":")
     for rank, run in enumerate(reversed(ordered)):
-        assert run.summary is not None
-        curve = [run.summary["metrics"][f"curve/{n}"]["median"] for n in INTEGERS]
-        errors = [np.nan if error is None else error for error in curve]
+        errors_at = [run.metrics[curve(n)]["median"] for n in INTEGERS]
+        errors = [np.nan if error is None else error for error in errors_at]
         colour = colormaps["viridis"](rank / max(len(ordered) - 1, 1) * 0.95)
-        axes.plot(INTEGERS, errors, styles[rank % 4], color=colour, linewidth=1.8, label=run.config["config"]["cell"])
+        axes.plot(INTEGERS, errors, styles[rank % 4], color=colour, linewidth=1.8, label=run.options["cell"])
     axes.set(
         title="Networks trained to copy numbers from -5 to 5",
         xlabel="input", ylabel="absolute error (median over seeds)",
@@ -117,11 +115,11 @@ def figures(runs: Sequence[Run]) -> dict[str, Figure]:
     return {"figure-1": figure}
 
 
-def _ordered(runs: Sequence[Run]) -> list[Run]:
+def _ordered(runs: Sequence[FinishedRun]) -> list[FinishedRun]:
     """Best extrapolation first; a median that is not finite last."""
 
-    def error(run: Run) -> float:
-        median = run.summary["metrics"]["extrapolation/error"]["median"] if run.summary else None
+    def error(run: FinishedRun) -> float:
+        median = run.metrics["extrapolation/error"]["median"]
         return float("inf") if median is None else median
 
-    return sorted((run for run in runs if run.summary is not None), key=error)
+    return sorted(runs, key=error)

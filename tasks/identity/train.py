@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from nalu import Adam, Ensemble, Gradient, compiles
+from nalu import Adam, CompiledBackward, Ensemble, worth_compiling
 from nalu.init import Init
 from tasks.harness import config as harness
 from tasks.harness.contract import Snapshot, State
+from tasks.harness.metrics import curve
 from tasks.identity.model import Cell, build
 
 TRAINING_LIMIT = 5
@@ -55,7 +56,7 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         loss = (model(x, shared=True) - x).square().mean(dim=(1, 2))
         return loss, loss
 
-    gradient = Gradient(model, objective, compiled=compiles(config.steps))
+    backward = CompiledBackward(model, objective, compiled=worth_compiling(config.steps))
 
     def snapshot(step: int, loss: Tensor) -> Snapshot:
         live = {"step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
@@ -70,9 +71,9 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         optimizer.load_state_dict(state["optimizer"])
 
     for step in range(start, config.steps):
-        loss = gradient(x)
+        loss = backward(x)
         optimizer.step()
-        if config.due(step + 1):
+        if config.evaluates_at(step + 1):
             yield snapshot(step + 1, loss)
 
 
@@ -87,7 +88,7 @@ def evaluate(model: Ensemble, device: torch.device) -> dict[str, Tensor]:
     return {
         "interpolation/error": error[:, inside].mean(dim=1),
         "extrapolation/error": error[:, ~inside].mean(dim=1),
-        **{f"curve/{n}": error[:, (n + TEST_LIMIT) * per_unit] for n in integers},
+        **{curve(n): error[:, (n + TEST_LIMIT) * per_unit] for n in integers},
     }
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tasks.harness.record import Run
+from tasks.harness.finished_run import FinishedRun
 from tasks.mnist_counting.data import CLASSES, PROBLEMS, TARGETS, Target
 from tasks.mnist_counting.model import CELLS
 
@@ -34,7 +34,7 @@ def constant_error(length: int) -> float:
     return sum(math.exp(x) * abs(k - 1) for k, x in enumerate(log_p))
 
 
-def figures(runs: Sequence[Run]) -> dict[str, Figure]:
+def figures(runs: Sequence[FinishedRun]) -> dict[str, Figure]:
     """Medians over seeds with the band from the 10th to the 90th percentile, one plot a target."""
     from matplotlib.figure import Figure
 
@@ -48,22 +48,21 @@ def figures(runs: Sequence[Run]) -> dict[str, Figure]:
     return {"error-against-length": figure}
 
 
-def ordered(runs: Sequence[Run], target: Target) -> list[Run]:
+def ordered(runs: Sequence[FinishedRun], target: Target) -> list[FinishedRun]:
     """The finished runs of a target, by cell, those with priors first."""
 
-    def key(run: Run) -> tuple[int, int]:
-        options = run.config["config"]
+    def key(run: FinishedRun) -> tuple[int, int]:
+        options = run.options
         return CELLS.index(options["cell"]), options["recurrent_start"] == "unit"
 
-    found = [run for run in runs if run.summary is not None and run.config["config"]["target"] == target]
+    found = [run for run in runs if run.options["target"] == target]
     return sorted(found, key=key)
 
 
-def _lines(axes: Axes, target: Target, runs: Sequence[Run]) -> None:
+def _lines(axes: Axes, target: Target, runs: Sequence[FinishedRun]) -> None:
     lengths = PROBLEMS[target].lengths
     for run in runs:
-        assert run.summary is not None
-        options, metrics = run.summary["config"], run.summary["metrics"]
+        options, metrics = run.options, run.metrics
 
         def values(name: str, metrics: dict[str, Any] = metrics) -> list[float]:
             found = [metrics[f"error/length_{n}"][name] for n in lengths]

@@ -99,7 +99,7 @@ class Networks(nn.Module):
 
     Args:
         encoder, recurrent: make the two parts of one network.
-        broadcasts: the recurrent part does so; see :class:`nalu.Ensemble`.
+        natively_batched: the recurrent part does so; see :class:`nalu.Ensemble`.
     """
 
     def __init__(
@@ -108,13 +108,13 @@ class Networks(nn.Module):
         recurrent: Callable[[], nn.Module],
         seeds: range,
         *,
-        broadcasts: bool = False,
+        natively_batched: bool = False,
     ) -> None:
         super().__init__()
         encoders = Ensemble(encoder, seeds)
         members = nn.ModuleList(encoders.member(k) for k in range(len(seeds)))
         self.encoders = members.to(memory_format=torch.channels_last)
-        self.recurrent = Ensemble(recurrent, seeds, broadcasts=broadcasts)
+        self.recurrent = Ensemble(recurrent, seeds, natively_batched=natively_batched)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.recurrent(self.encode(images))
@@ -205,7 +205,7 @@ def penalty(recurrent: Ensemble) -> Tensor:
 @torch.no_grad()
 def snapped(recurrent: Ensemble) -> Ensemble:
     """A copy with the recurrent weights at the nearest of {-1, 0, 1}, and the input weights as they are."""
-    copy = inspection.discretized(recurrent)
+    copy = inspection.snapped(recurrent)
     if isinstance(recurrent.template.cell, ArithmeticCell):
         inputs = slice(recurrent.template.cell.input_size)
         for before, after in zip(recurrent.parameters(), copy.parameters(), strict=True):

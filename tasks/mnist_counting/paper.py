@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from tasks.harness.contract import Score
-from tasks.harness.record import Record, Run
+from tasks.harness.finished_run import FinishedRun
+from tasks.harness.metrics import curve
+from tasks.harness.record import Record
 from tasks.harness.statistics import rate
-from tasks.harness.tables import Table, changed_options, named, number, percent
+from tasks.harness.tables import Table, changed_options, format_options, number, percent
 from tasks.harness.verdict import COLUMN, ERROR_RULE, RATE_RULE, Verdict, of_error, of_rate
 from tasks.mnist_counting.data import CLASSES, PROBLEMS, TARGETS, Target
 from tasks.mnist_counting.figures import figures as figures
@@ -117,7 +119,7 @@ def score(config: Config, record: Record) -> Score:
     outcomes = {"diverged": np.isinf(record.errors("interpolation/error")[-1])}
     lengths = config.problem.lengths
     for n in lengths:
-        values[f"error/length_{n}"] = errors(f"curve/{n}")
+        values[f"error/length_{n}"] = errors(curve(n))
     if config.target == "counting":
         values |= {f"summed/length_{n}": CLASSES * values[f"error/length_{n}"] for n in lengths}
     if config.problem.every_step:
@@ -137,18 +139,17 @@ def score(config: Config, record: Record) -> Score:
     return Score(values, outcomes)
 
 
-def tables(runs: Sequence[Run]) -> list[Table]:
+def tables(runs: Sequence[FinishedRun]) -> list[Table]:
     """One table a target: errors by length, one row a setting, and the recalled figures of the same cell below it."""
     return [_table(target, found) for target in TARGETS if (found := ordered(runs, target))]
 
 
-def _table(target: Target, runs: Sequence[Run]) -> Table:
+def _table(target: Target, runs: Sequence[FinishedRun]) -> Table:
     lengths = PROBLEMS[target].lengths[1:]
     thresholds = _thresholds(runs)
     rows = []
     for i, run in enumerate(runs):
-        assert run.summary is not None
-        options, metrics = run.summary["config"], run.summary["metrics"]
+        options, metrics = run.options, run.metrics
         last = lengths[-1]
         row = [
             options["cell"],
@@ -162,9 +163,8 @@ def _table(target: Target, runs: Sequence[Run]) -> Table:
             row += _success(run, target, last, thresholds)
         else:
             row.append(_verdict(run, target))
-        rows.append([*row, options["dataset"], f"{run.summary['seeds']} x {run.summary['steps']}", _changed(options)])
-        following = runs[i + 1].summary if i + 1 < len(runs) else None
-        cell_ends = following is None or following["config"]["cell"] != options["cell"]
+        rows.append([*row, options["dataset"], f"{run.seeds} x {run.steps}", _changed(options)])
+        cell_ends = i + 1 == len(runs) or runs[i + 1].options["cell"] != options["cell"]
         if cell_ends and options["cell"] in RECALLED.get(target, {}):
             published = RECALLED[target][options["cell"]]
             rows.append([options["cell"], "paper (as recalled)", *published, "–", "–", "–", "mnist", "–", ""])
@@ -182,7 +182,7 @@ def _table(target: Target, runs: Sequence[Run]) -> Table:
     )
 
 
-def _notes(target: Target, runs: Sequence[Run]) -> list[str]:
+def _notes(target: Target, runs: Sequence[FinishedRun]) -> list[str]:
     notes = [
         "Medians over seeds with 95 % intervals, of test digits, at the step of lowest validation error. "
         f"MAE: mean absolute error{' of a class count' if target == 'counting' else ''}. selected: with the recurrent "
@@ -202,7 +202,7 @@ def _notes(target: Target, runs: Sequence[Run]) -> list[str]:
             "success: squared error not above the 99 % limit of exact accumulation, over the seeds of row exact that "
             f"name at least {LEAST_READ:.0%} of single digits rightly."
         )
-    if any(run.summary and run.summary["config"]["dataset"] == "sample" for run in runs):
+    if any(run.options["dataset"] == "sample" for run in runs):
         notes.append(
             "SAMPLE: rows of the embedded 10 000 digits, not of MNIST, are NOT comparable with what was published."
         )
@@ -234,11 +234,11 @@ def _percent(value: dict[str, float | None]) -> str:
 Thresholds = dict[tuple[str, int], float]
 
 
-def _squared(run: Run, length: int) -> np.ndarray:
+def _squared(run: FinishedRun, length: int) -> np.ndarray:
     return run.per_seed[f"squared/length_{length}"]
 
 
-def _reference(run: Run, length: int) -> np.ndarray:
+def _reference(run: FinishedRun, length: int) -> np.ndarray:
     """Squared errors of the seeds of an exact cell that have learned to read.
 
     Some read every digit with the wrong sign, which a product of two does not notice; Madsen & Johansen leave such
@@ -247,20 +247,20 @@ def _reference(run: Run, length: int) -> np.ndarray:
     return _squared(run, length)[run.per_seed["accuracy/digit"] >= LEAST_READ]
 
 
-def _thresholds(runs: Sequence[Run]) -> Thresholds:
+def _thresholds(runs: Sequence[FinishedRun]) -> Thresholds:
     """Of the exact cells among the runs, by data set and length."""
-    exact = [run for run in runs if run.config["config"]["cell"] == "exact"]
+    exact = [run for run in runs if run.options["cell"] == "exact"]
     return {
-        (run.config["config"]["dataset"], n): threshold(_reference(run, n))
+        (run.options["dataset"], n): threshold(_reference(run, n))
         for run in exact
-        for n in PROBLEMS[run.config["config"]["target"]].lengths
-        if PROBLEMS[run.config["config"]["target"]].every_step
+        for n in PROBLEMS[run.options["target"]].lengths
+        if PROBLEMS[run.options["target"]].every_step
     }
 
 
-def _success(run: Run, target: Target, length: int, thresholds: Thresholds) -> list[str]:
+def _success(run: FinishedRun, target: Target, length: int, thresholds: Thresholds) -> list[str]:
     """Our rate, the published one and the verdict."""
-    options = run.config["config"]
+    options = run.options
     count = SUCCESSES[target].get(options["cell"])
     published = "–" if count is None else f"{10 * count} %"
     limit = thresholds.get((options["dataset"], length))
@@ -273,16 +273,15 @@ def _success(run: Run, target: Target, length: int, thresholds: Thresholds) -> l
     return [percent(ours), published, of_rate(ours, count, of=10) if comparable else Verdict.NOT_COMPARABLE]
 
 
-def _verdict(run: Run, target: Target) -> Verdict:
+def _verdict(run: FinishedRun, target: Target) -> Verdict:
     """On the error at the training length, of which the unit is not in doubt."""
-    assert run.summary is not None
-    options = run.config["config"]
+    options = run.options
     if options["cell"] not in RECALLED[target]:
         return Verdict.NO_FIGURE
     if options["dataset"] != "mnist":
         return Verdict.NOT_COMPARABLE
     published = float(RECALLED[target][options["cell"]][1])
-    return of_error(run.summary["metrics"][f"error/length_{PROBLEMS[target].length}"], published, run.summary["seeds"])
+    return of_error(run.metrics[f"error/length_{PROBLEMS[target].length}"], published, run.seeds)
 
 
 ELSEWHERE = ("dataset", "data_dir", "encoder", "recurrent_start", "input_start", "gate_bias", "penalty")
@@ -293,4 +292,4 @@ def _changed(options: dict[str, Any]) -> str:
     """Options that differ from the defaults of the target and cell, but for scale, digits and priors."""
     reference = Config(target=options["target"], cell=options["cell"], dataset="sample")
     changed = changed_options(options, reference)
-    return named({name: value for name, value in changed.items() if name not in ELSEWHERE})
+    return format_options({name: value for name, value in changed.items() if name not in ELSEWHERE})

@@ -11,13 +11,14 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from nalu import Adam, clip_weights_
+from nalu import Adam, after_step_
 from nalu.functional import sparsity
 from nalu.init import Init
 from nalu.schedules import cosine, ramp
 from tasks.harness import config as harness
 from tasks.harness.config import flag, require
 from tasks.harness.contract import Snapshot, State
+from tasks.harness.metrics import curve
 from tasks.mnist_counting.data import PROBLEMS, Data, Problem, Series, Target
 from tasks.mnist_counting.digits import Dataset, load_digits, resolve
 from tasks.mnist_counting.model import (
@@ -41,6 +42,8 @@ WARM_UP = 50
 @dataclass(frozen=True, kw_only=True)
 class Config(harness.Config):
     """Count, add or multiply handwritten digits seen one by one, and go on for a hundred times as long."""
+
+    SCALE = (*harness.Config.SCALE, "eval_size")
 
     target: Target = "counting"
     """The counts of ten classes or the sum, asked for after 10 digits; cumsum, product: after every digit."""
@@ -194,8 +197,8 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         for group in optimizer.param_groups:
             group["lr"] = group["rate"] * config.rate_factor(step)
         optimizer.step()
-        clip_weights_(model.recurrent)
-        if config.due(step + 1):
+        after_step_(model.recurrent)
+        if config.evaluates_at(step + 1):
             yield snapshot(step + 1, loss)
 
 
@@ -216,7 +219,7 @@ def build(config: Config) -> Networks:
             init=config.init,
         ),
         config.seed_range,
-        broadcasts=config.cell in ("nac", "nau"),
+        natively_batched=config.cell in ("nac", "nau"),
     )
 
 
@@ -245,7 +248,7 @@ def evaluate(config: Config, data: Data, model: Networks) -> dict[str, Tensor]:
     metrics = {
         "interpolation/error": mean_absolute(inner),
         "extrapolation/error": mean_absolute(outer[lengths[-1]]),
-        **{f"curve/{n}": mean_absolute(error) for n, error in outer.items()},
+        **{curve(n): mean_absolute(error) for n, error in outer.items()},
         **{f"exact/{n}": (error.abs() < 0.5).all(dim=-1).float().mean(dim=1) for n, error in outer.items()},
         "accuracy/digit": digit_accuracy(outer[1] + data.test[1].answers, data.test[1].answers),
     }

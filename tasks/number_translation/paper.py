@@ -10,8 +10,9 @@ import numpy as np
 
 from tasks.harness.contract import Score
 from tasks.harness.files import read_columns
-from tasks.harness.record import Record, Run
-from tasks.harness.tables import Table, changed_options, named, number, percent, with_interval
+from tasks.harness.finished_run import FinishedRun
+from tasks.harness.record import Record
+from tasks.harness.tables import Table, changed_options, format_options, number, percent, with_interval
 from tasks.harness.verdict import ERROR_RULE, Verdict, of_error
 from tasks.number_translation.model import Kind
 from tasks.number_translation.train import PREDICTIONS, Config
@@ -76,12 +77,11 @@ def score(config: Config, record: Record) -> Score:
     return Score(values, outcomes)
 
 
-def tables(runs: Sequence[Run]) -> list[Table]:
+def tables(runs: Sequence[FinishedRun]) -> list[Table]:
     """One row a setting: errors beside the published ones, and the seed that validation chooses."""
     rows = []
     for run in _ordered(runs):
-        assert run.summary is not None
-        options, metrics, rates = run.config["config"], run.summary["metrics"], run.summary["rates"]
+        options, metrics, rates = run.options, run.metrics, run.rates
         values = run.per_seed
         best = values["interpolation/error"].argmin()
         published = PUBLISHED.get(options["model"])
@@ -97,8 +97,8 @@ def tables(runs: Sequence[Run]) -> list[Table]:
                 number(metrics["exact/extrapolation"]["median"]),
                 percent(rates["solved"]),
                 f"{number(values['extrapolation/error'][best])}, {number(values['exact/extrapolation'][best])}",
-                f"{run.summary['seeds']} x {run.summary['steps']}",
-                named(_changed(options)),
+                f"{run.seeds} x {run.steps}",
+                format_options(_changed(options)),
             ]
         )
     header = (
@@ -117,36 +117,35 @@ def tables(runs: Sequence[Run]) -> list[Table]:
     return [Table("Number words to numbers", header, rows, notes)]
 
 
-def _verdict(run: Run) -> Verdict:
-    assert run.summary is not None
-    options = run.config["config"]
+def _verdict(run: FinishedRun) -> Verdict:
+    options = run.options
     if options["model"] not in PUBLISHED:
         return Verdict.NO_FIGURE
     if not _is_the_papers(options):
         return Verdict.NOT_COMPARABLE
-    test = run.summary["metrics"]["extrapolation/error"]
-    return of_error(test, PUBLISHED[options["model"]][2], run.summary["seeds"])
+    test = run.metrics["extrapolation/error"]
+    return of_error(test, PUBLISHED[options["model"]][2], run.seeds)
 
 
-def figures(runs: Sequence[Run]) -> dict[str, Figure]:
+def figures(runs: Sequence[FinishedRun]) -> dict[str, Figure]:
     """The test error of every seed, by model, beside the published one."""
     from matplotlib.figure import Figure
 
-    shown = [run for run in _ordered(runs) if _is_the_papers(run.config["config"])]
+    shown = [run for run in _ordered(runs) if _is_the_papers(run.options)]
     figure = Figure(figsize=(9, 4.5), layout="constrained")
     axes = figure.subplots()
     for position, run in enumerate(shown):
         errors = run.per_seed["extrapolation/error"]
         spread = np.linspace(-0.25, 0.25, len(errors))
         axes.plot(position + spread, np.sort(np.maximum(errors, 1e-6)), "o", color="#0072B2", markersize=4, alpha=0.7)
-        if (published := PUBLISHED.get(run.config["config"]["model"])) is not None:
+        if (published := PUBLISHED.get(run.options["model"])) is not None:
             axes.plot([position - 0.4, position + 0.4], [published[2]] * 2, color="#D55E00", linewidth=2.5)
     axes.axhline(0.5, color="0.6", linewidth=0.8)
     axes.text(
         len(shown) - 0.5, 0.5, "rounds to the right number", color="0.4", fontsize="small", ha="right", va="bottom"
     )
     axes.set(yscale="log", ylabel="test error (mean absolute)", title="Number words to numbers: one point a seed")
-    axes.set_xticks(range(len(shown)), [run.config["config"]["model"] for run in shown])
+    axes.set_xticks(range(len(shown)), [run.options["model"] for run in shown])
     axes.plot([], [], color="#D55E00", linewidth=2.5, label="Trask et al. 2018, as recalled")
     axes.plot([], [], "o", color="#0072B2", label="this suite, seeds in order of their error")
     axes.legend(fontsize="small")
@@ -155,7 +154,7 @@ def figures(runs: Sequence[Run]) -> dict[str, Figure]:
     return {"test-error": figure, **{name: drawn for name, drawn in said.items() if drawn is not None}}
 
 
-def _predicted_against_true(runs: Sequence[Run]) -> Figure | None:
+def _predicted_against_true(runs: Sequence[FinishedRun]) -> Figure | None:
     """Test numbers of the seed that validation chooses, by model; None where no run tells them."""
     from matplotlib.figure import Figure
 
@@ -170,7 +169,7 @@ def _predicted_against_true(runs: Sequence[Run]) -> Figure | None:
         said = read_columns(run.directory / PREDICTIONS)
         axes.plot([0, said["number"].max()], [0, said["number"].max()], color="0.5", linewidth=0.8)
         axes.plot(said["number"], said["predicted"], ".", markersize=2.5, color="#0072B2")
-        axes.set_title(run.config["config"]["model"], fontsize="small")
+        axes.set_title(run.options["model"], fontsize="small")
     for axes in grid.flat[len(runs) :]:
         axes.set_axis_off()
     figure.supxlabel("number")
@@ -188,12 +187,12 @@ def _is_the_papers(options: dict[str, Any]) -> bool:
     return not set(_changed(options)) & {"limit", "train_size", "validation_size", "split_seed", "language"}
 
 
-def _ordered(runs: Sequence[Run]) -> list[Run]:
+def _ordered(runs: Sequence[FinishedRun]) -> list[FinishedRun]:
     """The paper's models first, then the others; variants after their model."""
     models = [*PUBLISHED, "gru", "transformer", "nalu-cell", "multiply-add"]
 
-    def key(run: Run) -> tuple[int, int, int]:
-        options = run.config["config"]
+    def key(run: FinishedRun) -> tuple[int, int, int]:
+        options = run.options
         return options["limit"], models.index(options["model"]), len(_changed(options))
 
-    return sorted((run for run in runs if run.summary is not None), key=key)
+    return sorted(runs, key=key)

@@ -12,14 +12,12 @@ import tyro
 from tasks.harness.cli.main import guarded
 from tasks.harness.cli.parsing import parse
 from tasks.harness.errors import UserError
-from tasks.harness.record import Run
-from tasks.harness.rundir import checkpoint
-from tasks.harness.training.chunks import chunks_of
+from tasks.harness.registry import load_task
+from tasks.harness.training.trained_seed import load_trained_chunks
 from tasks.number_translation.best import chosen_network, lowest_error
 from tasks.number_translation.data import Wording
 from tasks.number_translation.model import build
 from tasks.number_translation.pictures import values
-from tasks.number_translation.train import Config
 
 
 @dataclass(frozen=True)
@@ -33,17 +31,10 @@ class Say:
 
     def __call__(self) -> None:
         """Print the value after each word, and the number."""
-        record = Run.load(self.run)
-        if record.config.get("task") != "number_translation":
-            raise UserError(
-                f"--run must be a run of number_translation, and {self.run} is of {record.config.get('task')}"
-            )
-        config = Config.from_dict(record.config["config"])
+        chunks = load_trained_chunks(load_task("number_translation"), self.run)
+        config, _ = chunks[0]
         said = split_words(self.words, config.wording)
-        newest = checkpoint.newest(self.run)
-        if newest is None:
-            raise UserError(f"--run needs a checkpoint, and {self.run} holds no whole one")
-        chosen = min((state["best"] for _, state in chunks_of(config, newest.state)), key=lowest_error)
+        chosen = min((state["best"] for _, state in chunks), key=lowest_error)
         single = chosen_network(build(config.model, config.sizes), chosen)
         found = values(config.wording, single, said)
         width = max(len(word) for word in said)

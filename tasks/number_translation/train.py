@@ -16,6 +16,7 @@ from nalu.schedules import cosine
 from tasks.harness import config as harness
 from tasks.harness.config import require
 from tasks.harness.contract import Snapshot, State
+from tasks.harness.errors import OptionError
 from tasks.harness.files import write_columns
 from tasks.harness.streams import UniformStream
 from tasks.number_translation.best import Best, chosen_network, chosen_seed
@@ -158,9 +159,7 @@ class Config(harness.Config):
         try:
             return split(self.wording, seed, self.train_size, self.validation_size)
         except ValueError as error:
-            raise harness.OptionError(
-                f"--train-size {error} for the split of seed {seed}, got {self.train_size}"
-            ) from None
+            raise OptionError(f"--train-size {error} for the split of seed {seed}, got {self.train_size}") from None
 
     @property
     def sizes(self) -> Sizes:
@@ -238,7 +237,7 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
             model.clip_grad_norm_(recipe.clip)
             adam.param_groups[0]["lr"] = recipe.learning_rate * cosine(step, config.steps, WARM_UP)
             adam.step()
-        if config.due(step + 1):
+        if config.evaluates_at(step + 1):
             yield snapshot(step + 1)
 
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 
 from tasks.harness.contract import Score
-from tasks.harness.record import Record, Run
-from tasks.harness.tables import Table, changed_options, named, number, percent, with_interval
+from tasks.harness.finished_run import FinishedRun
+from tasks.harness.metrics import curve
+from tasks.harness.record import Record
+from tasks.harness.tables import Table, changed_options, format_options, number, percent, with_interval
 from tasks.harness.verdict import LEAST_SEEDS, Verdict, of_bound
 from tasks.recurrent_arithmetic.model import BASELINES, Cell
 from tasks.recurrent_arithmetic.train import LENGTHS, Config
@@ -71,10 +73,10 @@ def score(config: Config, record: Record) -> Score:
     values = {"interpolation/error": validation[chosen]}
     outcomes = {}
     for length in LENGTHS:
-        error = record.errors(f"curve/{length}")
+        error = record.errors(curve(length))
         below = error < config.threshold(length)
         values[f"error/length_{length}"] = error[chosen]
-        values[f"percent_of_random/length_{length}"] = record.percent_of_random(f"curve/{length}")
+        values[f"percent_of_random/length_{length}"] = record.percent_of_random(curve(length))
         outcomes[f"solved/length_{length}"] = below[chosen]
         outcomes[f"solved/ever_length_{length}"] = below[first:].any(axis=0)
     solved = outcomes[f"solved/length_{LENGTHS[-1]}"]
@@ -83,21 +85,20 @@ def score(config: Config, record: Record) -> Score:
     return Score(values, {"solved": solved, **outcomes, "diverged": np.isinf(validation[-1])})
 
 
-def tables(runs: Sequence[Run]) -> list[Table]:
+def tables(runs: Sequence[FinishedRun]) -> list[Table]:
     """One row per operation and cell: seeds solved at each length, errors and the paper's score."""
     rows = []
     for run in _ordered(runs):
-        assert run.summary is not None
-        rates, metrics = run.summary["rates"], run.summary["metrics"]
+        rates, metrics = run.rates, run.metrics
         rows.append(
             [
-                f"{run.summary['config']['op']} {run.summary['config']['cell']}",
+                f"{run.options['op']} {run.options['cell']}",
                 *(percent(rates[f"solved/length_{n}"]) for n in LENGTHS),
                 with_interval(metrics[_SCORE]),
                 *_published(run),
                 *(number(metrics[f"error/length_{n}"]["median"]) for n in LENGTHS),
-                f"{run.summary['seeds']} x {run.summary['steps']}",
-                named(_changed(run)),
+                f"{run.seeds} x {run.steps}",
+                format_options(_changed(run)),
             ]
         )
     header = (
@@ -131,33 +132,29 @@ NEAR_ZERO = 1.0
 _SCORE = f"percent_of_random/length_{LENGTHS[-1]}"
 
 
-def _published(run: Run) -> tuple[str, str]:
+def _published(run: FinishedRun) -> tuple[str, str]:
     """What is recalled, and whether it holds."""
-    assert run.summary is not None
-    options = run.summary["config"]
+    options = run.options
     recalled = PUBLISHED.get((options["op"], options["cell"]))
     if recalled is None:
         return "–", Verdict.NO_FIGURE
-    return recalled, of_bound(run.summary["metrics"][_SCORE], NEAR_ZERO, run.summary["seeds"])
+    return recalled, of_bound(run.metrics[_SCORE], NEAR_ZERO, run.seeds)
 
 
-def figures(runs: Sequence[Run]) -> dict[str, Figure]:
+def figures(runs: Sequence[FinishedRun]) -> dict[str, Figure]:
     """Error against sequence length by operation, relative to the threshold: below the line a median seed is solved."""
     from matplotlib import colormaps
     from matplotlib.figure import Figure
 
-    shown_cells = [cell for cell in CELLS if any(run.config["config"]["cell"] == cell for run in runs)]
+    shown_cells = [cell for cell in CELLS if any(run.options["cell"] == cell for run in runs)]
     figure = Figure(figsize=(12, 7), layout="constrained")
     grid = figure.subplots(2, 3, sharex=True, sharey=True)
     for axes, op in zip(grid.flat, OPERATIONS, strict=True):
-        shown = [run for run in _ordered(runs) if run.config["config"]["op"] == op and not _changed(run)]
+        shown = [run for run in _ordered(runs) if run.options["op"] == op and not _changed(run)]
         for run in shown:
-            assert run.summary is not None
-            config = Config.from_dict(run.config["config"])
+            config = Config.from_dict(run.options)
             rank = shown_cells.index(config.cell)
-            ratios = [
-                _ratio(run.summary["metrics"][f"error/length_{n}"]["median"], config.threshold(n)) for n in LENGTHS
-            ]
+            ratios = [_ratio(run.metrics[f"error/length_{n}"]["median"], config.threshold(n)) for n in LENGTHS]
             style = "--" if config.cell in BASELINES else "-"
             colour = colormaps["viridis"](rank / max(len(shown_cells) - 1, 1) * 0.95)
             axes.plot(LENGTHS, ratios, style, marker="os^vD*PXh"[rank % 9], color=colour, label=config.cell)
@@ -180,14 +177,14 @@ def _ratio(error: float | None, threshold: float) -> float:
     return float("nan") if error is None else max(error / threshold, 1e-6)
 
 
-def _changed(run: Run) -> dict[str, Any]:
-    options = run.config["config"]
+def _changed(run: FinishedRun) -> dict[str, Any]:
+    options = run.options
     return changed_options(options, Config(op=options["op"], cell=options["cell"]))
 
 
-def _ordered(runs: Sequence[Run]) -> list[Run]:
-    def key(run: Run) -> tuple[int, int, int]:
-        options = run.config["config"]
+def _ordered(runs: Sequence[FinishedRun]) -> list[FinishedRun]:
+    def key(run: FinishedRun) -> tuple[int, int, int]:
+        options = run.options
         return OPERATIONS.index(options["op"]), CELLS.index(options["cell"]), len(_changed(run))
 
-    return sorted((run for run in runs if run.summary is not None), key=key)
+    return sorted(runs, key=key)

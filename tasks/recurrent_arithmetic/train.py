@@ -10,12 +10,13 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from nalu import Adam, Ensemble, Gradient, clip_weights_, compiles, inspection, sparsity_penalty
+from nalu import Adam, CompiledBackward, Ensemble, after_step_, inspection, sparsity_penalty, worth_compiling
 from nalu.init import Init
 from nalu.schedules import cosine, ramp
 from tasks.harness import config as harness
 from tasks.harness.config import flag, require
 from tasks.harness.contract import Snapshot, State
+from tasks.harness.metrics import curve
 from tasks.recurrent_arithmetic.data import Data
 from tasks.recurrent_arithmetic.model import BASELINES, Cell, build
 from tasks.recurrent_arithmetic.threshold import threshold
@@ -45,6 +46,8 @@ BASELINE = Recipe(hidden_size=16, learning_rate=0.02, beta2=0.999, bias_weight=0
 @dataclass(frozen=True, kw_only=True)
 class Config(harness.Config):
     """Learn y = f(a, b) from sequences of 10 steps, where a and b are sums over inputs and time; test to 1000 steps."""
+
+    SCALE = (*harness.Config.SCALE, "eval_size")
 
     op: Operation = "add"
     """The operation f: a + b, a - b, a * b, a / b, a^2 or the square root of a."""
@@ -147,15 +150,15 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         loss = centred_loss(prediction, y, recipe.bias_weight) + weight * sparsity_penalty(model)
         return loss, squared_error(prediction, y)
 
-    gradient = Gradient(model, objective, compiled=compiles(config.steps))
+    backward = CompiledBackward(model, objective, compiled=worth_compiling(config.steps))
     for step in range(start, config.steps):
         weight = config.penalty * ramp(step, config.steps, 0.6, 0.8)
-        loss = gradient(data.uniform(step), torch.tensor(weight, device=device))
+        loss = backward(data.uniform(step), torch.tensor(weight, device=device))
         model.clip_grad_norm_(config.clip)
         optimizer.param_groups[0]["lr"] = recipe.learning_rate * cosine(step, config.steps, config.warm_up)
         optimizer.step()
-        clip_weights_(model)
-        if config.due(step + 1):
+        after_step_(model)
+        if config.evaluates_at(step + 1):
             yield snapshot(step + 1, loss)
 
 
@@ -173,7 +176,7 @@ def evaluate(config: Config, data: Data, model: Ensemble) -> dict[str, Tensor]:
         "extrapolation/error": errors[longest],
         "solved": errors[longest] < config.threshold(longest),
         "weights/sparsity": inspection.sparsity_error(model),
-        **{f"curve/{n}": error for n, error in errors.items()},
+        **{curve(n): error for n, error in errors.items()},
     }
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nalu.units.catalogue import Operation
+from nalu.units.catalogue import BinaryOperation
 from tasks.harness.streams import UniformStream
 from tasks.single_module.ranges import Range
 from tasks.static_arithmetic.data import EXTRAPOLATION_SEED, VALIDATION_SEED, apply, spread
@@ -35,7 +35,7 @@ class Data:
 
     def __init__(
         self,
-        op: Operation,
+        op: BinaryOperation,
         ranges: Sequence[Range],
         seeds: range,
         *,
@@ -44,7 +44,7 @@ class Data:
         eval_size: int,
         device: torch.device,
     ) -> None:
-        self._op: Operation = op
+        self._op: BinaryOperation = op
         self._device = device
         self._stream = UniformStream(seeds, (BLOCK, inputs, batch_size))
         self._drawn = -1

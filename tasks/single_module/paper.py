@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from nalu.units.catalogue import UNITS, Operation
+from nalu.units.catalogue import UNITS, BinaryOperation
 from tasks.harness.contract import Score
-from tasks.harness.record import Record, Run
-from tasks.harness.tables import Table, changed_options, named, percent
+from tasks.harness.finished_run import FinishedRun
+from tasks.harness.record import Record
+from tasks.harness.tables import Table, changed_options, format_options, percent
 from tasks.single_module.ranges import RANGES, RangeName
 from tasks.single_module.threshold import EPSILON, STRICT_EPSILON
 from tasks.single_module.train import Config
@@ -19,7 +20,7 @@ from tasks.single_module.train import Config
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-OPERATIONS: tuple[Operation, ...] = get_args(Operation)
+OPERATIONS: tuple[BinaryOperation, ...] = get_args(BinaryOperation)
 
 _QUICK = tuple(
     Config(op=op, cell=cell, seeds=5, steps=3000, eval_size=1000)
@@ -88,25 +89,24 @@ def _score_range(config: Config, name: RangeName, record: Record) -> Score:
     return Score(values, outcomes)
 
 
-def tables(runs: Sequence[Run]) -> list[Table]:
+def tables(runs: Sequence[FinishedRun]) -> list[Table]:
     """One table per operation: a row for each unit, a column for each range, seeds solved in each."""
     return [_table(op, of_op) for op in OPERATIONS if (of_op := _ordered(runs, op))]
 
 
-def _table(op: Operation, runs: Sequence[Run]) -> Table:
+def _table(op: BinaryOperation, runs: Sequence[FinishedRun]) -> Table:
     header = ("unit", *RANGES, "every range", "together", "strictly", "ever", "seeds x steps", "other options")
     rows = []
     for run in runs:
-        assert run.summary is not None
-        rates = run.summary["rates"]
+        rates = run.rates
         rows.append(
             [
                 _title(run),
                 *(_count([rates[f"solved/{name}"]] if f"solved/{name}" in rates else []) for name in RANGES),
                 percent(rates["solved"]),
                 *(_count([x for name, x in rates.items() if name.startswith(f"{kind}/")]) for kind in OUTCOMES),
-                f"{run.summary['seeds']} x {run.summary['steps']}",
-                named(_changed(run)),
+                f"{run.seeds} x {run.steps}",
+                format_options(_changed(run)),
             ]
         )
     return Table(f"Single module: seeds that solve {op}, by range of training", header, rows, NOTES)
@@ -121,7 +121,7 @@ NOTES = (
 )
 
 
-def figures(runs: Sequence[Run]) -> dict[str, Figure]:
+def figures(runs: Sequence[FinishedRun]) -> dict[str, Figure]:
     """Success, solved-at and sparsity by range and unit, with intervals; one figure per operation."""
     return {op: _figure(op, of_op) for op in OPERATIONS if (of_op := _ordered(runs, op))}
 
@@ -135,7 +135,7 @@ PANELS = (
 MARKERS = "osD^v<>Ph*"
 
 
-def _figure(op: Operation, runs: Sequence[Run]) -> Figure:
+def _figure(op: BinaryOperation, runs: Sequence[FinishedRun]) -> Figure:
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -164,11 +164,11 @@ def _figure(op: Operation, runs: Sequence[Run]) -> Figure:
     return figure
 
 
-def _intervals(run: Run, part: str, name: str) -> tuple[np.ndarray, list[float], list[float], list[float]]:
+def _intervals(run: FinishedRun, part: str, name: str) -> tuple[np.ndarray, list[float], list[float], list[float]]:
     """Positions of the ranges where there is a value, the values, and their intervals."""
-    assert run.summary is not None
     centre = "rate" if part == "rates" else "median"
-    results = [run.summary[part].get(f"{name}/{bounds}") for bounds in RANGES]
+    of_part = run.rates if part == "rates" else run.metrics
+    results = [of_part.get(f"{name}/{bounds}") for bounds in RANGES]
     found = [(x, result) for x, result in enumerate(results) if result is not None and result[centre] is not None]
     x, values = [x for x, _ in found], [result for _, result in found]
     middle, low, high = ([result[key] for result in values] for key in (centre, "low", "high"))
@@ -180,25 +180,25 @@ def _count(rates: Sequence[dict[str, Any]]) -> str:
     return f"{sum(x['count'] for x in rates)}/{sum(x['of'] for x in rates)}" if rates else "–"
 
 
-def _ordered(runs: Sequence[Run], op: Operation) -> list[Run]:
+def _ordered(runs: Sequence[FinishedRun], op: BinaryOperation) -> list[FinishedRun]:
     """The finished runs of an operation, by unit and number of inputs."""
     names = list(UNITS)
 
-    def key(run: Run) -> tuple[Any, ...]:
-        options = run.config["config"]
-        return names.index(options["cell"]), options["input_size"], named(_changed(run))
+    def key(run: FinishedRun) -> tuple[Any, ...]:
+        options = run.options
+        return names.index(options["cell"]), options["input_size"], format_options(_changed(run))
 
-    return sorted((run for run in runs if run.summary is not None and run.config["config"]["op"] == op), key=key)
+    return sorted((run for run in runs if run.options["op"] == op), key=key)
 
 
-def _title(run: Run) -> str:
-    options = run.config["config"]
+def _title(run: FinishedRun) -> str:
+    options = run.options
     return options["cell"] if options["input_size"] == 2 else f"{options['cell']}, {options['input_size']} inputs"
 
 
-def _changed(run: Run) -> dict[str, Any]:
+def _changed(run: FinishedRun) -> dict[str, Any]:
     """Options that differ from the defaults of the run's operation, unit and size."""
-    options = run.config["config"]
+    options = run.options
     reference = Config(op=options["op"], cell=options["cell"], input_size=options["input_size"])
     changed = changed_options(options, reference)
     changed.pop("ranges", None)  # the columns show them

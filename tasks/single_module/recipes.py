@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 from nalu.schedules import Schedule
-from nalu.units.catalogue import UNITS, Operation, UnitName
+from nalu.units.catalogue import UNITS, BinaryOperation, UnitName
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,6 @@ RECIPES: dict[UnitName, Recipe] = {
 """What is not as for most units."""
 
 
-def recipe(cell: UnitName, op: Operation) -> Recipe:
+def recipe(cell: UnitName, op: BinaryOperation) -> Recipe:
     """The published settings of a unit on an operation; Recipe's defaults for a unit that has none."""
     return replace(RECIPES.get(cell, Recipe()), penalty=UNITS[cell].penalty.get(op))

@@ -10,13 +10,13 @@ from math import log1p
 
 import numpy as np
 
-from nalu.units.catalogue import Operation
+from nalu.units.catalogue import BinaryOperation
 
 EPSILON = 1e-4
 STRICT_EPSILON = 1e-5
 
 
-def threshold(op: Operation, bounds: tuple[float, ...], inputs: int = 2, epsilon: float = EPSILON) -> float:
+def threshold(op: BinaryOperation, bounds: tuple[float, ...], inputs: int = 2, epsilon: float = EPSILON) -> float:
     """The largest mean squared error on inputs from ``bounds`` that counts as solved.
 
     With two inputs a, b that matter among ``inputs`` independent ones, the almost perfect unit answers

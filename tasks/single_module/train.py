@@ -9,8 +9,8 @@ from typing import get_args
 import torch
 from torch import Tensor, nn
 
-from nalu import Adam, Ensemble, Gradient, Restart, clip_weights_, compiles, inspection, regularizer
-from nalu.units.catalogue import Operation, UnitName
+from nalu import Adam, CompiledBackward, Ensemble, Restart, after_step_, inspection, regularizer, worth_compiling
+from nalu.units.catalogue import BinaryOperation, UnitName
 from tasks.harness import config as harness
 from tasks.harness.config import require
 from tasks.harness.contract import Snapshot, State
@@ -28,7 +28,9 @@ EVAL_CHUNK = 512
 class Config(harness.Config):
     """Learn y = a op b with one unit, on nine ranges at once, and extrapolate from each."""
 
-    op: Operation = "add"
+    SCALE = (*harness.Config.SCALE, "eval_size")
+
+    op: BinaryOperation = "add"
     """The operation: a + b, a - b, a * b or a / b."""
     cell: UnitName = "nac"
     """The unit."""
@@ -125,17 +127,17 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
             return loss, loss
         return loss + weight * regularizer(model) * (loss.detach() < recipe.penalty_below), loss
 
-    gradient = Gradient(model, objective, compiled=compiles(config.steps))
+    backward = CompiledBackward(model, objective, compiled=worth_compiling(config.steps))
     for step in range(start, config.steps):
         weight = torch.tensor(recipe.penalty_at(step / config.steps), device=device)
-        loss = gradient(data.uniform(step), weight)
+        loss = backward(data.uniform(step), weight)
         if recipe.clip_gradient is not None:
             torch.nn.utils.clip_grad_value_(model.parameters(), recipe.clip_gradient)
         optimizer.step()
-        clip_weights_(model)
+        after_step_(model)
         if restart is not None:
             restart(loss)
-        if config.due(step + 1):
+        if config.evaluates_at(step + 1):
             yield snapshot(step + 1, loss)
 
 

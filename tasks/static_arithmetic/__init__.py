@@ -15,5 +15,5 @@ TASK = Task(
     sweep=SWEEP,
     tables=tables,
     figures=figures,
-    chunk=25,
+    seed_chunk=25,
 )

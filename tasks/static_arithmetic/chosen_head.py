@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from tasks.harness.record import Record, Run
-from tasks.harness.tables import Table, named, number, percent
+from tasks.harness.finished_run import FinishedRun
+from tasks.harness.record import Record
+from tasks.harness.tables import Table, format_options, number, percent
 from tasks.static_arithmetic.data import OPERATIONS
 from tasks.static_arithmetic.heads import HEADS
 
@@ -29,7 +30,9 @@ def outcomes(record: Record, threshold: float) -> dict[str, np.ndarray]:
 
 
 def table(
-    runs: Sequence[Run], published: Mapping[str, Sequence[int]], changed: Callable[[Run], dict[str, Any]]
+    runs: Sequence[FinishedRun],
+    published: Mapping[str, Sequence[int]],
+    changed: Callable[[FinishedRun], dict[str, Any]],
 ) -> Table:
     """One row per operation, network and kind of exponents.
 
@@ -39,22 +42,21 @@ def table(
         changed: the options of a run that are not the defaults.
     """
     rows = []
-    for run in sorted(runs, key=lambda run: (run.config["config"]["cell"], run.config["config"]["exponents"])):
-        assert run.summary is not None
-        rates, metrics, op = run.summary["rates"], run.summary["metrics"], run.summary["config"]["op"]
+    for run in sorted(runs, key=lambda run: (run.options["cell"], run.options["exponents"])):
+        rates, metrics, op = run.rates, run.metrics, run.options["op"]
         heads = [f"{name} {rates[f'chosen/{name}']['count']}" for name in HEADS if rates[f"chosen/{name}"]["count"]]
         rows.append(
             [
                 op,
-                NETWORKS[run.config["config"]["cell"]],
+                NETWORKS[run.options["cell"]],
                 percent(rates["solved"]),
                 percent(rates["solved/unsnapped"]),
                 _best({cell: counts[OPERATIONS.index(op)] for cell, counts in published.items()}),
                 ", ".join(heads),
                 number(metrics["solved_at_step"]["median"]),
                 number(metrics["extrapolation/error"]["median"]),
-                f"{run.summary['seeds']} x {run.summary['steps']}",
-                named(changed(run)),
+                f"{run.seeds} x {run.steps}",
+                format_options(changed(run)),
             ]
         )
     header = (

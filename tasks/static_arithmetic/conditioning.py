@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from nalu.training.mean_split import with_mean
-from tasks.harness.learning_curves import learning_curves
-from tasks.harness.record import Run
+from tasks.harness.finished_run import FinishedRun
 from tasks.harness.tables import Table, number, percent
 from tasks.static_arithmetic.data import OPERATIONS, VALIDATION_SEED, spread
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 Arm = tuple[str, float]
 """The options ``mean_split`` and ``bias_weight``."""
 
-Studies = dict[tuple[str, str], dict[Arm, Run]]
+Studies = dict[tuple[str, str], dict[Arm, FinishedRun]]
 """Runs by cell and operation, then by arm."""
 
 PLAIN: Arm = ("none", 1.0)
@@ -30,21 +29,21 @@ COLOURS = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00")
 EXAMPLES = 10_000
 
 
-def comparisons(runs: Sequence[Run]) -> Studies:
+def comparisons(runs: Sequence[FinishedRun]) -> Studies:
     """The runs of a study by cell and operation, then by arm: those that differ from a plain one in their arm alone.
 
     Where a run is there several times (other seeds, other steps), that of the most seeds counts.
     """
-    groups: dict[str, dict[Arm, Run]] = {}
-    for run in sorted(runs, key=lambda run: run.config["config"]["seeds"]):
-        options = run.config["config"]
+    groups: dict[str, dict[Arm, FinishedRun]] = {}
+    for run in sorted(runs, key=lambda run: run.options["seeds"]):
+        options = run.options
         arm = arm_of(options)
         same = {name: value for name, value in options.items() if name not in ("mean_split", "bias_weight")}
         groups.setdefault(str(sorted(same.items())), {})[arm] = run
     studies = [arms for arms in groups.values() if PLAIN in arms and len(arms) > 1]
     found = {}
     for arms in studies:
-        options = arms[PLAIN].config["config"]
+        options = arms[PLAIN].options
         found[options["cell"], options["op"]] = arms
     return dict(sorted(found.items(), key=lambda item: (item[0][0], OPERATIONS.index(item[0][1]))))
 
@@ -73,13 +72,13 @@ def table(studies: Studies) -> Table:
     for (cell, op), of_arm in studies.items():
         row = [cell, op]
         for arm in arms:
-            summary: dict[str, Any] | None = of_arm[arm].summary if arm in of_arm else None
-            row += ["–", "–"] if summary is None else [
-                percent(summary["rates"]["solved"]), number(summary["metrics"]["extrapolation/error"]["median"])
-            ]  # fmt: skip
-        summary = of_arm[PLAIN].summary
-        assert summary is not None
-        rows.append([*row, f"{summary['seeds']} x {summary['steps']}"])
+            run = of_arm.get(arm)
+            row += (
+                ["–", "–"]
+                if run is None
+                else [percent(run.rates["solved"]), number(run.metrics["extrapolation/error"]["median"])]
+            )
+        rows.append([*row, f"{of_arm[PLAIN].seeds} x {of_arm[PLAIN].steps}"])
     header = ["cell", "operation", *(column for arm in arms for column in (name(arm), "error")), "seeds x steps"]
     notes = (
         "Seeds solved, with Wilson 95 % intervals, and the median extrapolation error; the same seeds, steps, learning "
@@ -128,7 +127,7 @@ def figure(studies: Studies) -> Figure:
     ops = [op for op in OPERATIONS if any((cell, op) in studies for cell in cells)]
     figure = Figure(figsize=(5 + 2 * len(ops), 2 + 1.7 * len(cells)), layout="constrained")
     ((left, right),) = figure.subfigures(1, 2, squeeze=False, width_ratios=(4, 1 + 2 * len(ops)))
-    options = next(iter(studies.values()))[PLAIN].config["config"]
+    options = next(iter(studies.values()))[PLAIN].options
     weights = [weight for _, weight in arms if weight != 1]
     _spectrum(
         left.subplots(),
@@ -142,7 +141,7 @@ def figure(studies: Studies) -> Figure:
                 axes.set_axis_off()
                 continue
             for arm, run in studies[cell, op].items():
-                curves = learning_curves(run)
+                curves = run.curves
                 axes.plot(curves["step"], curves["interpolation/error/median"], color=colours[arm], linewidth=1)
             axes.set_yscale("log")
             axes.set_title(f"{cell} {op}", fontsize="small")

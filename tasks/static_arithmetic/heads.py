@@ -94,7 +94,7 @@ def evaluate(
         model: of stacked parameters.
         only: which head of each seed may be a candidate, ``(S,)``; by default all.
     """
-    snapped = inspection.discretized(model)
+    snapped = inspection.snapped(model)
     refitted = copy.deepcopy(snapped)
     for head in (refitted.product, refitted.quotient):
         head.refit_(validation[0], functional.log_abs(validation[1]))

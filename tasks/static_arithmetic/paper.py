@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tasks.harness.contract import Score
-from tasks.harness.record import Record, Run
+from tasks.harness.finished_run import FinishedRun
+from tasks.harness.record import Record
 from tasks.harness.statistics import rate
-from tasks.harness.tables import Table, changed_options, named, number, percent
+from tasks.harness.tables import Table, changed_options, format_options, number, percent
 from tasks.harness.verdict import RATE_RULE, Verdict, of_rate
 from tasks.static_arithmetic import chosen_head, conditioning
 from tasks.static_arithmetic.data import OPERATIONS, Operation
@@ -125,7 +126,7 @@ def score(config: Config, record: Record) -> Score:
     return Score(values, outcomes)
 
 
-def tables(runs: Sequence[Run]) -> list[Table]:
+def tables(runs: Sequence[FinishedRun]) -> list[Table]:
     """Seeds solved by single units beside the published count; by chosen heads; with and without preconditioning."""
     units, heads, studies = _kinds(runs)
     result = [_units(units)] if units else []
@@ -136,26 +137,25 @@ def tables(runs: Sequence[Run]) -> list[Table]:
     return result
 
 
-def _kinds(runs: Sequence[Run]) -> tuple[list[Run], list[Run], conditioning.Studies]:
+def _kinds(runs: Sequence[FinishedRun]) -> tuple[list[FinishedRun], list[FinishedRun], conditioning.Studies]:
     """Finished runs of single units, those of heads, and those that only differ in how they are preconditioned."""
     finished = _ordered(runs)
     studies = conditioning.comparisons(finished)
     studied = [run for arms in studies.values() for run in arms.values()]
     rest = [run for run in finished if run not in studied]
-    heads = [run for run in rest if run.config["config"]["cell"] in chosen_head.NETWORKS]
+    heads = [run for run in rest if run.options["cell"] in chosen_head.NETWORKS]
     return [run for run in rest if run not in heads], heads, studies
 
 
-def _units(runs: Sequence[Run]) -> Table:
+def _units(runs: Sequence[FinishedRun]) -> Table:
     """One row per operation and cell: seeds solved, beside the published count."""
     rows = []
     for run in runs:
-        assert run.summary is not None
-        rates, metrics = run.summary["rates"], run.summary["metrics"]
+        rates, metrics = run.rates, run.metrics
         old = rates.get("solved/published_threshold")
         rows.append(
             [
-                f"{run.summary['config']['op']} {run.summary['config']['cell']}",
+                f"{run.options['op']} {run.options['cell']}",
                 percent(rates["solved"]),
                 percent(old) if old else "–",
                 _published(run),
@@ -164,8 +164,8 @@ def _units(runs: Sequence[Run]) -> Table:
                 number(metrics["solved_at_step"]["median"]),
                 number(metrics["extrapolation/error"]["median"]),
                 number(metrics["extrapolation/percent_of_random"]["median"]),
-                f"{run.summary['seeds']} x {run.summary['steps']}",
-                named(_changed(run)),
+                f"{run.seeds} x {run.steps}",
+                format_options(_changed(run)),
             ]
         )
     header = (
@@ -184,21 +184,21 @@ def _units(runs: Sequence[Run]) -> Table:
     return Table("Static arithmetic: success at extrapolation", header, rows, notes)
 
 
-def figures(runs: Sequence[Run]) -> dict[str, Figure]:
+def figures(runs: Sequence[FinishedRun]) -> dict[str, Figure]:
     """Success rates of single units, ours with intervals beside the published ones; a study of preconditioning."""
     units, _, studies = _kinds(runs)
     result = {"success": _success_figure(units)} if units else {}
     return {**result, "conditioning": conditioning.figure(studies)} if studies else result
 
 
-def _success_figure(runs: Sequence[Run]) -> Figure:
+def _success_figure(runs: Sequence[FinishedRun]) -> Figure:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
     figure = Figure(figsize=(11, 6), layout="constrained")
     grid = figure.subplots(2, 3, sharey=True)
     for axes, op in zip(grid.flat, OPERATIONS, strict=True):
-        _success(axes, [run for run in runs if run.config["config"]["op"] == op])
+        _success(axes, [run for run in runs if run.options["op"] == op])
         axes.set(title=op, ylim=(-0.05, 1.05))
         axes.grid(axis="y", alpha=0.3)
     for axes in grid[:, 0]:
@@ -215,17 +215,16 @@ SERIES = (("this suite", "#0072B2", "o", -0.12), ("Madsen & Johansen 2020", "#D5
 """Label, colour, marker and horizontal offset; colours that the colour-blind can tell apart."""
 
 
-def _success(axes: Axes, runs: Sequence[Run]) -> None:
+def _success(axes: Axes, runs: Sequence[FinishedRun]) -> None:
     """The success rates of one operation, by cell."""
     for position, run in enumerate(runs):
-        assert run.summary is not None
         count = _published_count(run)
-        rates = (run.summary["rates"]["solved"], None if count is None else rate(np.arange(100) < count))
+        rates = (run.rates["solved"], None if count is None else rate(np.arange(100) < count))
         for found, (_, colour, marker, offset) in zip(rates, SERIES, strict=True):
             if found is not None:
                 interval = [[found["rate"] - found["low"]], [found["high"] - found["rate"]]]
                 axes.errorbar(position + offset, found["rate"], yerr=interval, fmt=marker, color=colour, capsize=3)
-    axes.set_xticks(range(len(runs)), [_tick(run.config["config"]) for run in runs])
+    axes.set_xticks(range(len(runs)), [_tick(run.options) for run in runs])
     axes.set_xlim(-0.5, max(len(runs), 1) - 0.5)
 
 
@@ -235,44 +234,43 @@ def _tick(options: Mapping[str, Any]) -> str:
     return options["cell"] + ("" if arm == conditioning.PLAIN else "\n" + conditioning.name(arm).replace(", ", "\n"))
 
 
-def _ordered(runs: Sequence[Run]) -> list[Run]:
+def _ordered(runs: Sequence[FinishedRun]) -> list[FinishedRun]:
     cells = list(PUBLISHED)
 
-    def key(run: Run) -> tuple[int, int]:
-        config = run.config["config"]
+    def key(run: FinishedRun) -> tuple[int, int]:
+        config = run.options
         cell = config["cell"]
         return OPERATIONS.index(config["op"]), cells.index(cell) if cell in cells else len(cells)
 
-    return sorted((run for run in runs if run.summary is not None), key=key)
+    return sorted(runs, key=key)
 
 
 PROBLEM = ("input_size", "hidden_size", "subset_ratio", "overlap_ratio", "interpolation_range", "extrapolation_range")
 
 
-def _changed(run: Run) -> dict[str, Any]:
+def _changed(run: FinishedRun) -> dict[str, Any]:
     """Options that differ from the defaults of the run's operation and cell."""
-    options = run.config["config"]
+    options = run.options
     return changed_options(options, Config(op=options["op"], cell=options["cell"]))
 
 
-def _published_count(run: Run) -> int | None:
+def _published_count(run: FinishedRun) -> int | None:
     """Published successes of 100 seeds; None where there are none for this cell, or the run poses another problem."""
-    options = run.config["config"]
+    options = run.options
     if options["cell"] not in PUBLISHED or set(_changed(run)) & set(PROBLEM):
         return None
     return PUBLISHED[options["cell"]][OPERATIONS.index(options["op"])]
 
 
-def _published(run: Run) -> str:
+def _published(run: FinishedRun) -> str:
     count = _published_count(run)
     return "–" if count is None else f"{count} %"
 
 
-def _verdict(run: Run) -> Verdict:
+def _verdict(run: FinishedRun) -> Verdict:
     """Against the threshold of the published count."""
-    assert run.summary is not None
-    if run.config["config"]["cell"] not in PUBLISHED:
+    if run.options["cell"] not in PUBLISHED:
         return Verdict.NO_FIGURE
     count = _published_count(run)
-    ours = run.summary["rates"].get("solved/published_threshold")
+    ours = run.rates.get("solved/published_threshold")
     return Verdict.NOT_COMPARABLE if count is None or ours is None else of_rate(ours, count, of=100)

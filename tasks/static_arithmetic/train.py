@@ -11,7 +11,16 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from nalu import Adam, Ensemble, Gradient, clip_weights_, compiles, inspection, project_gradients_, sparsity_penalty
+from nalu import (
+    Adam,
+    CompiledBackward,
+    Ensemble,
+    after_step_,
+    inspection,
+    project_gradients_,
+    sparsity_penalty,
+    worth_compiling,
+)
 from nalu.init import Init
 from nalu.schedules import cosine, ramp
 from nalu.training.mean_split import INPUTS, OUTPUTS, MeanSplit
@@ -61,6 +70,8 @@ RECIPES = {
 @dataclass(frozen=True, kw_only=True)
 class Config(harness.Config):
     """Learn y = f(a, b), where a and b are sums of two fixed subsets of the inputs, and extrapolate."""
+
+    SCALE = (*harness.Config.SCALE, "eval_size")
 
     op: Operation = "add"
     """The operation f: a + b, a - b, a * b, a / b, a^2 or the square root of a."""
@@ -235,18 +246,18 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         loss = training_loss(config, model, x, y)
         return (loss + weight * sparsity_penalty(model) if config.recipe.penalty > 0 else loss), loss
 
-    gradient = Gradient(model, objective, compiled=compiles(config.steps))
+    backward = CompiledBackward(model, objective, compiled=worth_compiling(config.steps))
     weight = torch.zeros((), device=device)
     for step in range(start, config.steps):
         if config.recipe.penalty > 0:
             weight.fill_(config.penalty_at(step))
-        loss = gradient(data.uniform(step), weight)
+        loss = backward(data.uniform(step), weight)
         if config.recipe.mean_split != "none":
             project_gradients_(model)
         optimizer.param_groups[0]["lr"] = config.learning_rate_at(step)
         optimizer.step()
-        clip_weights_(model)
-        if config.due(step + 1):
+        after_step_(model)
+        if config.evaluates_at(step + 1):
             yield snapshot(step + 1, loss)
 
 
@@ -266,11 +277,11 @@ def _ensemble(config: Config) -> Ensemble:
     if config.cell == "heads":
         typical = heads.typical_size(config.interpolation_range)
         return Ensemble(
-            partial(heads.Heads, config.input_size, config.exponents, typical), config.seed_range, broadcasts=True
+            partial(heads.Heads, config.input_size, config.exponents, typical), config.seed_range, natively_batched=True
         )
     if config.cell == "gated-heads":
         build_gated = partial(gated_heads.GatedHeads, config.input_size, config.exponents)
-        return Ensemble(build_gated, config.seed_range, broadcasts=True)
+        return Ensemble(build_gated, config.seed_range, natively_batched=True)
     build_layers = partial(build, config.cell, config.input_size, config.hidden_size, config.init)
     return Ensemble(build_layers, config.seed_range)
 

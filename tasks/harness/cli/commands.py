@@ -1,4 +1,4 @@
-"""The commands over all tasks: ``nalu reproduce`` and ``nalu report``."""
+"""The commands over all tasks: ``nalu list``, ``nalu reproduce`` and ``nalu report``."""
 
 from __future__ import annotations
 
@@ -13,11 +13,21 @@ from tasks.harness.config import require
 from tasks.harness.registry import load_task, task_names
 from tasks.harness.report.report import report
 from tasks.harness.rundir.directory import default_directory
-from tasks.harness.sweep.estimate import estimate, in_words
+from tasks.harness.sweep.estimate import estimate, format_duration
 from tasks.harness.sweep.local_engine import LocalEngine
 from tasks.harness.sweep.ray_engine import RayEngine
 from tasks.harness.sweep.sweep import Engine, Job, sweep
 from tasks.harness.terminal.sanitize import is_text
+
+
+@dataclass(frozen=True)
+class List:
+    """List the tasks of this suite."""
+
+    def __call__(self) -> None:
+        """Print one line a task."""
+        for task in map(load_task, task_names()):
+            print(f"{task.command:20} {task.title} ({task.source})")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +53,7 @@ class Reproduce:
         require(self.address is None or self.engine == "ray", f"--address is for --engine ray, got {self.address}")
         require(
             self.address is None or self.workers is None,
-            f"--workers is for this machine, and a cluster has as many as cores, got {self.workers}",
+            "--workers cannot be combined with --address: a cluster runs one worker per core",
         )
         known = [load_task(name).command for name in task_names()]
         require(self.tasks != (), f"--tasks must be of {', '.join(known)}, got nothing")
@@ -63,7 +73,7 @@ class Reproduce:
         if open_jobs := [job for job in jobs if not job.complete]:
             engine = self._begin_engine()
             print(f"{len(open_jobs)} of {len(jobs)} runs to do, {engine.workers} at a time; measuring ...", flush=True)
-            print(f"estimate: about {in_words(estimate(open_jobs, engine.workers))}", flush=True)
+            print(f"estimate: about {format_duration(estimate(open_jobs, engine.workers))}", flush=True)
             sweep(open_jobs, engine)
         chapters = report([job.directory for job in jobs], out / "report")
         from tasks.harness.rundir.tensorboard import show_figures  # imports TensorBoard, which takes a second
@@ -88,3 +98,7 @@ class Report:
     def __call__(self) -> None:
         """Run it."""
         report(self.runs, self.out)
+
+
+COMMANDS = {"list": List, "reproduce": Reproduce, "report": Report}
+"""By name; the commands of tasks come beside them."""

@@ -1,4 +1,4 @@
-"""Options from the command line: all that knows tyro's inside."""
+"""Options from the command line, by tyro. What depends on the inside of tyro (its error panel) is here alone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import io
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import tyro
@@ -17,20 +17,39 @@ T = TypeVar("T")
 
 
 def parse(options: type[T], arguments: Sequence[str], program: str, description: str) -> T:
-    """Options from the command line, with tyro.
+    """Options from the command line.
 
     Raises:
         UserError: in one line, in place of tyro's panel.
     """
-    call: dict[str, Any] = {"args": list(arguments), "prog": program, "description": description}
+    with _one_line_errors(arguments, program):
+        return tyro.cli(options, args=list(arguments), prog=program, description=description)
+
+
+def parse_command(commands: Mapping[str, type], arguments: Sequence[str], program: str, description: str) -> Any:
+    """The options of one of several commands, of which the first argument names one.
+
+    Raises:
+        UserError: as :func:`parse`.
+    """
+    known: dict[str, Callable[..., Any]] = dict(commands)
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in known:
+        raise UserError(f"unknown command {arguments[0]!r}; {program} knows {', '.join(known)}")
+    with _one_line_errors(arguments, " ".join([program, *arguments[:1]])):
+        return tyro.extras.subcommand_cli_from_dict(known, prog=program, description=description, args=list(arguments))
+
+
+@contextlib.contextmanager
+def _one_line_errors(arguments: Sequence[str], program: str) -> Iterator[None]:
     if {"-h", "--help"} & set(arguments):
-        return tyro.cli(options, **call)
+        yield
+        return
     panel = io.StringIO()
     columns = os.environ.get("COLUMNS")
     os.environ["COLUMNS"] = "1000"  # so that tyro does not break its lines
     try:
         with contextlib.redirect_stdout(panel), contextlib.redirect_stderr(panel):
-            return tyro.cli(options, **call)
+            yield
     except SystemExit:
         raise UserError(_one_line(panel.getvalue(), program)) from None
     finally:

@@ -1,4 +1,4 @@
-"""``python -m tasks.harness.readme``: put the committed tables into the READMEs that show them.
+"""``python -m tasks.harness.cli.readme``: put the committed tables into the READMEs that show them.
 
 A README shows a table between two comments, of which the first names the file::
 
@@ -18,7 +18,7 @@ from tasks.harness.cli.main import guarded
 from tasks.harness.cli.parsing import parse
 from tasks.harness.errors import UserError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TABLE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- /table -->)", flags=re.DOTALL)
 
 
@@ -60,4 +60,4 @@ class Refresh:
 
 
 if __name__ == "__main__":
-    guarded(lambda: parse(Refresh, sys.argv[1:], "python -m tasks.harness.readme", Refresh.__doc__ or "")())
+    guarded(lambda: parse(Refresh, sys.argv[1:], "python -m tasks.harness.cli.readme", Refresh.__doc__ or "")())

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tasks.harness import curves
 from tasks.harness.contract import Task
-from tasks.harness.record import Run
-from tasks.harness.report.loading import in_words, is_finished
+from tasks.harness.errors import describe_error
+from tasks.harness.finished_run import FinishedRun
+from tasks.harness.report.curve_figures import draw_curves, labels
 from tasks.harness.tables import Table
-from tasks.harness.terminal.sanitize import plain
+from tasks.harness.terminal.sanitize import sanitize
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,16 +22,17 @@ class Chapter:
     """One task's part of a report."""
 
     task: Task
-    runs: Sequence[Run]
+    runs: Sequence[FinishedRun]
     tables: Sequence[Table]
     figures: dict[str, Figure]
 
 
-def _chapter(task: Task, runs: Sequence[Run], problems: list[str]) -> Chapter:
+def make_chapter(task: Task, runs: Sequence[FinishedRun], problems: list[str]) -> Chapter:
+    """The tables and figures of a task's runs; what cannot be drawn is added to ``problems``."""
     unfinished = [
-        f"{label} ({run.summary['steps']} of {run.config['config']['steps']} steps)"
-        for run, label in zip(runs, curves.labels(runs), strict=True)
-        if run.summary is not None and not is_finished(run)
+        f"{label} ({run.steps} of {run.options['steps']} steps)"
+        for run, label in zip(runs, labels(runs), strict=True)
+        if not run.ran_all_steps
     ]
     tables = task.tables(runs)
     if unfinished:
@@ -40,13 +41,15 @@ def _chapter(task: Task, runs: Sequence[Run], problems: list[str]) -> Chapter:
     try:
         figures = dict(task.figures(runs))
     except Exception as error:  # evidence has no record, and a stranger's results may be anything
-        missing = f"the figures of {task.name} are not drawn anew, they need more than the runs have: {in_words(error)}"
-        problems.append(plain(missing))
+        missing = (
+            f"the figures of {task.name} are not drawn anew, they need more than the runs have: {describe_error(error)}"
+        )
+        problems.append(sanitize(missing))
         figures = {}
     try:
-        figures["learning-curves"] = curves.draw(runs, task.title)
+        figures["learning-curves"] = draw_curves(runs, task.title)
     except Exception as error:
-        problems.append(plain(f"the learning curves of {task.name} are not drawn anew: {in_words(error)}"))
+        problems.append(sanitize(f"the learning curves of {task.name} are not drawn anew: {describe_error(error)}"))
     for axes in [axes for figure in figures.values() for axes in figure.axes]:
         axes.title.set_parse_math(False)  # an option's value between dollars is no formula
     return Chapter(task, runs, tables, figures)

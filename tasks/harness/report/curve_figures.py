@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tasks.harness.record import Run
-from tasks.harness.tables import named
+from tasks.harness.finished_run import FinishedRun
+from tasks.harness.learning_curves import ERRORS, SHOWN, STATISTICS
+from tasks.harness.registry import load_task
+from tasks.harness.tables import format_options
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-
 COLUMNS = 6
 
 
-def draw(runs: Sequence[Run], title: str) -> Figure:
+def draw_curves(runs: Sequence[FinishedRun], title: str) -> Figure:
     """One panel a run: both errors over training, medians over seeds with the band from the 10th to 90th percentile."""
     from matplotlib.figure import Figure
 
@@ -28,7 +29,7 @@ def draw(runs: Sequence[Run], title: str) -> Figure:
     figure = Figure(figsize=(1 + 2.1 * max(columns, 3), 1.2 + 1.8 * rows), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
     for axes, run, label in zip(grid.flat, runs, labels(runs), strict=False):
-        _panel(axes, learning_curves(run))
+        _panel(axes, run.curves)
         axes.set_title(textwrap.fill(label, 30), fontsize="x-small")
     for axes in grid.flat[len(runs) :]:
         axes.set_axis_off()
@@ -39,16 +40,16 @@ def draw(runs: Sequence[Run], title: str) -> Figure:
     return figure
 
 
-def labels(runs: Sequence[Run]) -> list[str]:
+def labels(runs: Sequence[FinishedRun]) -> list[str]:
     """A short name for every run, with the options that tell it from others of the same name."""
-    from tasks.harness.registry import load_task
-
-    options = [run.config["config"] for run in runs]
-    names = [load_task(run.config["task"]).config.from_dict(run.config["config"]).label() for run in runs]
+    options = [run.options for run in runs]
+    names = [load_task(run.task).config.from_dict(run.options).label() for run in runs]
 
     def other(i: int) -> str:
         twins = [options[j] for j, name in enumerate(names) if name == names[i]]
-        return named({key: value for key, value in options[i].items() if any(twin[key] != value for twin in twins)})
+        return format_options(
+            {key: value for key, value in options[i].items() if any(twin[key] != value for twin in twins)}
+        )
 
     return [f"{name} {other(i)}".strip() for i, name in enumerate(names)]
 

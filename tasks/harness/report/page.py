@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from jinja2 import Environment, StrictUndefined
 
-from tasks.harness import curves, verdict
-from tasks.harness.record import Run
+from tasks.harness import verdict
+from tasks.harness.finished_run import FinishedRun
+from tasks.harness.report.command_lines import run_command, sweep_command
+from tasks.harness.report.curve_figures import labels
 from tasks.harness.tables import Table
-from tasks.harness.terminal.sanitize import plain
+from tasks.harness.terminal.sanitize import sanitize
 from tasks.harness.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -79,12 +81,12 @@ def page(chapters: Sequence[Chapter], pictures: Mapping[str, Sequence[Picture]],
 
 def _part(chapter: Chapter, pictures: Sequence[Picture]) -> dict[str, Any]:
     task, runs = chapter.task, chapter.runs
-    configs = [task.config.from_dict(run.config["config"]) for run in runs]
+    configs = [task.config.from_dict(run.options) for run in runs]
     verdicts = [_verdicts(table) for table in chapter.tables]
     return {
         "task": task,
         "what": " ".join((task.config.__doc__ or "").split("\n\n")[0].split()),
-        "command": again.sweep_command(task, configs),
+        "command": sweep_command(task, configs),
         "tables": list(zip(chapter.tables, verdicts, strict=True)),
         "pictures": pictures,
         "count": Counter(entry for found in verdicts for entry in found if entry is not None),
@@ -96,8 +98,8 @@ def _part(chapter: Chapter, pictures: Sequence[Picture]) -> dict[str, Any]:
         ],
         "made": _provenance(runs),
         "runs": [
-            {"label": label, "command": again.run_command(task, config), "commit": _commit(run), "run": run}
-            for run, config, label in zip(runs, configs, curves.labels(runs), strict=True)
+            {"label": label, "command": run_command(task, config), "commit": _commit(run), "run": run}
+            for run, config, label in zip(runs, configs, labels(runs), strict=True)
         ],
     }
 
@@ -111,30 +113,30 @@ def _verdicts(table: Table) -> list[Verdict | None]:
     return [words.get(row[column]) for row in table.rows]
 
 
-def _provenance(runs: Sequence[Run]) -> dict[str, str]:
+def _provenance(runs: Sequence[FinishedRun]) -> dict[str, str]:
     """What the runs were made with, each value once."""
 
     def each(values: list[str]) -> str:
         return ", ".join(dict.fromkeys(values))
 
-    versions = [run.config.get("versions") for run in runs]
+    versions = [run.description.get("versions") for run in runs]
     packages = [
-        plain(f"{name} {version}")
+        sanitize(f"{name} {version}")
         for found in versions
         if isinstance(found, dict)
         for name, version in found.items()
         if isinstance(version, str)
     ]
-    devices = [run.config.get("device") for run in runs]
+    devices = [run.description.get("device") for run in runs]
     return {
         "commit": each([_commit(run) for run in runs]),
         "versions": each(packages) or "not recorded",
-        "machine": each([plain(device) if isinstance(device, str) else "not recorded" for device in devices]),
+        "machine": each([sanitize(device) if isinstance(device, str) else "not recorded" for device in devices]),
     }
 
 
-def _commit(run: Run) -> str:
+def _commit(run: FinishedRun) -> str:
     """Short, and whether files differed from it; config.json has it whole."""
-    recorded = run.config.get("git_commit")
+    recorded = run.description.get("git_commit")
     commit, *changed = (recorded if isinstance(recorded, str) else "outside a repository").split("-dirty")
-    return commit[:12] + (" (changed)" if changed else "") if commit.isalnum() else plain(commit)
+    return commit[:12] + (" (changed)" if changed else "") if commit.isalnum() else sanitize(commit)

@@ -6,23 +6,18 @@ import io
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-from rich.markup import escape
 
-from tasks.harness.errors import UserError
-from tasks.harness.files import whole, write_text
+from tasks.harness.errors import UserError, describe_error
+from tasks.harness.files import write_atomically, write_text
 from tasks.harness.registry import load_task, task_names
-from tasks.harness.report import evidence
-from tasks.harness.report.loading import in_words, read_runs
-from tasks.harness.tables import Table, comma_separated, markdown
-from tasks.harness.terminal.sanitize import plain
+from tasks.harness.report.chapter import Chapter, make_chapter
+from tasks.harness.report.evidence import copy_evidence
+from tasks.harness.report.loading import read_runs
+from tasks.harness.tables import comma_separated, markdown
+from tasks.harness.terminal.sanitize import sanitize
 from tasks.harness.terminal.show import show
-
-if TYPE_CHECKING:
-    pass
-
 
 PAGE = "index.html"
 MANY_PANELS = 60
@@ -41,14 +36,14 @@ def report(directories: Sequence[Path], out: Path | None = None) -> list[Chapter
     runs, problems = read_runs(directories)
     chapters = []
     for name in task_names():
-        if of_task := [run for run in runs if run.config["task"] == name]:
+        if of_task := [run for run in runs if run.task == name]:
             try:
-                chapters.append(_chapter(load_task(name), of_task, problems))
+                chapters.append(make_chapter(load_task(name), of_task, problems))
             except Exception as error:  # each gives a table by itself; together, strangers' runs may not
-                problems.append(plain(f"left out the runs of {name}, which give no table: {in_words(error)}"))
+                problems.append(sanitize(f"left out the runs of {name}, which give no table: {describe_error(error)}"))
     for chapter in chapters:
         for table in chapter.tables:
-            show(_literal(table))
+            show(table)
     if out is not None and chapters:
         _write(chapters, problems, out)
     print(*problems, sep="\n", end="\n" if problems else "")
@@ -56,18 +51,8 @@ def report(directories: Sequence[Path], out: Path | None = None) -> list[Chapter
         others = f" ({len(problems) - 1} more are named above)" if len(problems) > 1 else ""
         raise UserError(f"no run can be used: {problems[0]}{others}")
     if out is not None:
-        print(plain(f"report: {out / PAGE}"))
+        print(sanitize(f"report: {out / PAGE}"))
     return chapters
-
-
-def _literal(table: Table) -> Table:
-    """The same for a terminal, where what stands in brackets would be read as a style."""
-    return Table(
-        escape(table.title),
-        [escape(name) for name in table.header],
-        [[escape(cell) for cell in row] for row in table.rows],
-        [escape(note) for note in table.notes],
-    )
 
 
 def _write(chapters: Sequence[Chapter], problems: list[str], out: Path) -> None:
@@ -90,14 +75,16 @@ def _write(chapters: Sequence[Chapter], problems: list[str], out: Path) -> None:
                     warnings.filterwarnings("ignore", "Glyph .* missing")  # of an option in another script
                     figure.savefig(png, format="png", dpi=120 if len(figure.axes) <= MANY_PANELS else 80)
             except Exception as error:  # what no axis can show is found only now
-                problems.append(plain(f"the figure {name} of {chapter.task.name} cannot be drawn: {in_words(error)}"))
+                problems.append(
+                    sanitize(f"the figure {name} of {chapter.task.name} cannot be drawn: {describe_error(error)}")
+                )
                 continue
-            with whole(directory / f"{name}.png", "wb") as file:
+            with write_atomically(directory / f"{name}.png", "wb") as file:
                 file.write(png.getvalue())
             pictures[chapter.task.name].append(Picture.of(figure, png.getvalue()))
         for run in chapter.runs:
             try:
-                evidence.keep(run, out)
+                copy_evidence(run, out)
             except Exception as error:
-                problems.append(plain(f"the evidence of {run.directory} is not whole: {in_words(error)}"))
+                problems.append(sanitize(f"the evidence of {run.directory} is not whole: {describe_error(error)}"))
     write_text(out / PAGE, page(chapters, pictures, problems))

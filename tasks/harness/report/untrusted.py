@@ -8,13 +8,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tasks.harness.errors import UserError
+from tasks.harness.config import LARGEST
+from tasks.harness.errors import UserError, describe_error
 from tasks.harness.files import CONFIG, SUMMARY
-from tasks.harness.record import Run
+from tasks.harness.finished_run import FinishedRun
+from tasks.harness.record import Record
 from tasks.harness.registry import load_task
 
 METRIC = ("median", "p10", "p90", "mean", "low", "high")
 RATE = ("count", "of", "rate", "low", "high")
+
+# A report reads no more than this, which is more than any published setting leaves.
 LARGEST_JSON = 2**23
 LARGEST_TABLES = 2**26
 """Bytes of all the tables of a run."""
@@ -23,7 +27,7 @@ MOST_COLUMNS = 2000
 MOST_SEEDS = 10_000
 
 
-def _check_files(directory: Path, roots: Sequence[Path]) -> None:
+def check_files(directory: Path, roots: Sequence[Path]) -> None:
     """Raise a UserError unless the files of a run lie where they seem to, and are small enough to be read."""
     tables = sorted(directory.glob("*.csv"))
     within = [root.resolve() for root in roots]
@@ -59,7 +63,7 @@ def _check_lines(table: Path) -> None:
         )
 
 
-def _checked(summary: dict[str, Any]) -> dict[str, Any]:
+def checked_summary(summary: dict[str, Any]) -> dict[str, Any]:
     """The summary itself, when it is of the form that the tables read."""
 
     def numbers(name: str, keys: Sequence[str], or_none: tuple[None, ...]) -> bool:
@@ -78,16 +82,29 @@ def _checked(summary: dict[str, Any]) -> dict[str, Any]:
     ]
     for interval in ([end for end in ends if end is not None] for ends in intervals):
         if interval != sorted(interval):
-            raise UserError("its summary.json has intervals that do not hold their value")
+            raise UserError("its summary.json has an interval that does not contain its estimate")
     return summary
 
 
-def _check_table(run: Run) -> None:
+def check_table(run: FinishedRun) -> None:
     """Raise a UserError unless a run has the results that the tables are of; evidence of another version may not."""
     try:
-        load_task(run.config["task"]).tables([run])
+        load_task(run.task).tables([run])
     except Exception as error:  # as in read_runs
-        raise UserError(f"a table needs more than it has: {in_words(error)}") from None
+        raise UserError(f"a table needs more than it has: {describe_error(error)}") from None
+
+
+def check_record(record: Record) -> None:
+    """Raise a UserError unless a record can be scored: evaluated steps that ascend, and seeds that are seeds."""
+    if len(record.steps) < 2:
+        raise UserError("it has no evaluated step yet")
+    if (record.steps[1:] <= record.steps[:-1]).any():
+        raise UserError("the steps of its record do not ascend")
+    if len(record.seeds) > MOST_SEEDS:
+        raise UserError(f"its record has {len(record.seeds)} seeds, more than {MOST_SEEDS}")
+    for name, counts in {"step": record.steps, "seed": record.seeds}.items():
+        if counts.min() < 0 or counts.max() > LARGEST:  # an infinite one reads as a negative one
+            raise UserError(f"its record has an invalid {name}")
 
 
 def _is_number(value: Any) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from tasks.harness.contract import State
-from tasks.harness.files import whole
+from tasks.harness.files import write_atomically
 
 NAME = "checkpoint.pt"
 SPARE = "checkpoint.previous.pt"
@@ -44,7 +44,7 @@ class Checkpointer:
         """Write the checkpoint to disk and make it the newest."""
         started = time.monotonic()
         newest = self.directory / NAME
-        with whole(newest, "wb") as file:
+        with write_atomically(newest, "wb") as file:
             torch.save(vars(checkpoint), file)
             if newest.exists():
                 newest.replace(self.directory / SPARE)
@@ -53,7 +53,7 @@ class Checkpointer:
 
 
 def newest(directory: Path) -> Checkpoint | None:
-    """The newest whole checkpoint of a run, on the CPU; None when there is none. Damage is told on stderr."""
+    """The newest whole checkpoint of a run, on the CPU; None when there is none. Damage is reported on stderr."""
     found, damaged = None, []
     for name in (NAME, SPARE):
         try:
@@ -64,6 +64,7 @@ def newest(directory: Path) -> Checkpoint | None:
         except (RuntimeError, EOFError, ValueError, TypeError, KeyError, pickle.UnpicklingError):
             damaged.append(name)
     if damaged:
-        instead = f"that of step {found.step} takes its place" if found else "there is no other"
-        print(f"damaged in {directory}: {' and '.join(damaged)}; {instead}", file=sys.stderr)
+        verb = "is" if len(damaged) == 1 else "are"
+        instead = f"using the previous one (step {found.step})" if found else "there is no other"
+        print(f"{directory}: {' and '.join(damaged)} {verb} damaged; {instead}", file=sys.stderr)
     return found

@@ -9,14 +9,12 @@ from pathlib import Path
 from tasks.harness.config import Config, flag
 from tasks.harness.contract import Task
 from tasks.harness.errors import UserError
-from tasks.harness.files import CONFIG, METRICS, SEED_SUMMARY, SUMMARY, read_json
-from tasks.harness.record import Record, Run
+from tasks.harness.files import CONFIG, METRICS, PARTIAL, SEED_SUMMARY, SUMMARY, read_json
+from tasks.harness.finished_run import FinishedRun
+from tasks.harness.record import Record
 from tasks.harness.rundir import checkpoint
 from tasks.harness.rundir.checkpoint import Checkpoint
-from tasks.harness.rundir.lock import LOCK
-
-PARTIAL = ".*.partial"
-"""What a write that was killed may leave; see :func:`tasks.harness.record.whole`."""
+from tasks.harness.rundir.lock import HOLDER, LOCK
 
 
 def default_directory(task: Task, config: Config, root: Path = Path("runs")) -> Path:
@@ -28,10 +26,10 @@ def default_directory(task: Task, config: Config, root: Path = Path("runs")) -> 
 def is_complete(directory: Path) -> bool:
     """Whether the results of a run are there, and whole: its summary is written last."""
     try:
-        run = Run.load(directory)
+        run = FinishedRun.load(directory)
     except UserError:
         return False
-    return run.summary is not None and len(run.per_seed.get("seed", ())) == run.summary.get("seeds")
+    return len(run.per_seed.get("seed", ())) == run.summary.get("seeds")
 
 
 def prepare(task: Task, config: Config, directory: Path, *, resume: bool, overwrite: bool) -> Checkpoint | None:
@@ -63,8 +61,8 @@ def prepare(task: Task, config: Config, directory: Path, *, resume: bool, overwr
                 f"{directory / METRICS} is damaged: it ends before step {found.step}, from which the run would go on; "
                 "use --overwrite to begin anew"
             )
-    elif set(directory.iterdir()) - {directory / LOCK} - set(directory.glob(PARTIAL)):
-        raise UserError(f"{directory} holds other files than a run's; use another --out")
+    else:
+        _check_empty(directory)
     return found
 
 
@@ -73,7 +71,15 @@ def check_place(directory: Path, *, resume: bool) -> None:
     if directory.exists() and not directory.is_dir():
         raise UserError(f"--out must be a directory, and {directory} is a file")
     if resume and not (directory / CONFIG).exists():
-        raise UserError(f"--resume needs a run to go on with, and {directory} holds none")
+        raise UserError(f"--resume needs a run to continue, and {directory} holds none")
+    if directory.exists() and not (directory / CONFIG).exists():
+        _check_empty(directory)
+
+
+def _check_empty(directory: Path) -> None:
+    """Raise a UserError when the directory holds anything but what a run leaves before it has begun."""
+    if set(directory.iterdir()) - {directory / LOCK, directory / HOLDER} - set(directory.glob(PARTIAL)):
+        raise UserError(f"{directory} holds other files than a run's; use another --out")
 
 
 def check_same(task: Task, config: Config, directory: Path) -> None:

@@ -2,61 +2,55 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from tasks.harness.errors import UserError
 
-try:
-    import fcntl
-except ImportError:  # Windows goes without
-    fcntl = None  # type: ignore[assignment]
-
 LOCK = ".lock"
-"""In the run directory while a process trains there. What a killed one leaves holds nobody back: the kernel forgets the
-lock when its process ends."""
+"""It stays in the directory; the operating system forgets the lock when its process ends, however that happens."""
+HOLDER = ".lock-holder"
+"""Who holds the lock, for the message to others."""
+WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+"""What a file system that cannot lock answers; runs on it go without."""
 
 
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Make the directory where there is none, and keep other processes out of it.
+    """Make the directory if it is missing, and keep other processes out of it.
 
     Raises:
-        UserError: when another process trains there; it is named.
+        UserError: when another process trains there; the message names it.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    if fcntl is None:
-        yield
-        return
-    path = directory / LOCK
-    file = _hold(path)
+    lock, holder = FileLock(directory / LOCK), directory / HOLDER
     try:
-        with suppress(OSError):  # it only tells others who we are; a full disk has worse in store
-            os.ftruncate(file, 0)
-            os.pwrite(file, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UserError(f"{directory} is in use: {_read(holder)} trains there; wait or use another --out") from None
+    except NotImplementedError:
+        pass
+    except OSError as error:
+        if error.errno not in WITHOUT_LOCKS:
+            raise
+    try:
+        with suppress(OSError):  # it only names us to others; a full disk is reported by the run itself
+            holder.write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
         yield
     finally:
         with suppress(OSError):
-            path.unlink()
-        os.close(file)
+            holder.unlink()
+        lock.release()
 
 
-def _hold(path: Path) -> int:
-    """The descriptor of the file, locked."""
-    while True:
-        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(file, 1000, 0).decode(errors="replace") or "another process"
-            os.close(file)
-            raise UserError(f"{path.parent} is in use: {holder} trains there; wait or use another --out") from None
-        except OSError:
-            return file  # a file system that knows no locks
-        with suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(file), path.stat()):
-                return file
-        os.close(file)  # between our opening and our locking it, its holder ended and deleted it
+def _read(holder: Path) -> str:
+    try:
+        return holder.read_text(encoding="utf-8", errors="replace")[:1000] or "another process"
+    except OSError:
+        return "another process"

@@ -13,7 +13,7 @@ import numpy as np
 from tasks.harness.config import Config
 from tasks.harness.contract import Snapshot, Task
 from tasks.harness.files import METRICS, write_text
-from tasks.harness.rundir.tensorboard import Board
+from tasks.harness.rundir.tensorboard import TensorBoard
 
 
 class Recorder:
@@ -32,7 +32,7 @@ class Recorder:
             _truncate(self._path, resumed_at)
         self._file = self._path.open("a" if resumed_at is not None else "w", newline="")
         self._empty = self._file.tell() == 0
-        self._board = Board(directory, task, config, resumed_at)
+        self._tensorboard = TensorBoard(directory, task, config, resumed_at)
         self._last = (resumed_at or 0, time.monotonic())
 
     def __enter__(self) -> Self:
@@ -42,7 +42,7 @@ class Recorder:
         try:
             self._file.close()
         finally:
-            self._board.close()
+            self._tensorboard.close()
 
     def write(self, snapshot: Snapshot) -> None:
         """Append one row per seed to metrics.csv, and the view of them to TensorBoard; at the end, further files."""
@@ -54,7 +54,7 @@ class Recorder:
         for seed, *cells in zip(self._seeds, *columns, strict=True):
             self._file.write(f"{snapshot.step},{seed},{','.join(cells)}\n")
         self._file.flush()
-        self._board.write(snapshot, metrics, self._speed(snapshot.step))
+        self._tensorboard.write(snapshot, metrics, self._speed(snapshot.step))
         if snapshot.step == self._last_step:
             for name, write_file in snapshot.files.items():
                 write_file(self._directory / name)
@@ -65,7 +65,7 @@ class Recorder:
 
     def finish(self, results: dict[str, float]) -> None:
         """Show the final results in TensorBoard's table of runs."""
-        self._board.finish(results)
+        self._tensorboard.finish(results)
 
     def _speed(self, step: int) -> float | None:
         """Model-steps per second since the last tick."""

@@ -21,6 +21,7 @@ from nalu import inspection
 from tasks.harness.config import Config
 from tasks.harness.contract import Snapshot, Task
 from tasks.harness.learning_curves import ERRORS, SHOWN
+from tasks.harness.metrics import TRAINING_GROUPS, group, is_curve
 from tasks.harness.statistics import bands
 
 SINGLE_SEEDS = 3
@@ -29,12 +30,9 @@ UNCOMPARED = ("device", "eval_every", "first_seed")
 HISTOGRAMS = 50
 """At most so many a run, evenly spread over its ticks."""
 IMAGES = 10
-CURVE = "curve/"
-TRAINING = ("train", "weights", "gate")
-"""Groups of metrics that tell how training goes, in any task."""
 
 
-class Board:
+class TensorBoard:
     """Writes the event files of one run."""
 
     def __init__(self, directory: Path, task: Task, config: Config, resumed_at: int | None) -> None:
@@ -59,7 +57,7 @@ class Board:
             self._writer.add_custom_scalars(_layout(metrics))
             self._layout_written = True
         for name, values in metrics.items():
-            if not name.startswith(CURVE):  # the points of a curve belong into one figure, not into charts over time
+            if not is_curve(name):  # the points of a curve belong into one figure, not into charts over time
                 self._scalars(name, values, step)
         if speed is not None:
             self._writer.add_scalar("speed/model_steps_per_second", speed, step)
@@ -82,7 +80,7 @@ class Board:
             for name, value in {"task": self._task.name, **self._config.to_dict()}.items()
             if name not in UNCOMPARED
         }
-        final = {f"final/{name}": value for name, value in results.items() if not name.startswith(CURVE)}
+        final = {f"final/{name}": value for name, value in results.items() if not is_curve(name)}
         # The first summary would declare the columns of the whole table; without it they are those of all runs.
         _, *session = hparams(options, final)
         for summary in session:
@@ -104,7 +102,7 @@ class Board:
     def _turn(self, step: int, most: int) -> bool:
         """Whether this tick is one of about ``most`` evenly spread over the run."""
         tick = -(-step // self._config.eval_every)
-        return tick % -(-self._config.ticks // most) == 0 or step == self._config.steps
+        return tick % -(-self._config.num_evaluations // most) == 0 or step == self._config.steps
 
 
 def show_figures(directory: Path, figures: Mapping[str, Figure]) -> None:
@@ -120,8 +118,8 @@ def show_figures(directory: Path, figures: Mapping[str, Figure]) -> None:
 def _layout(metrics: dict[str, np.ndarray]) -> dict[str, Any]:
     """Custom charts: the errors side by side, each a median with its band. Alike in all tasks, whose charts mix."""
     outcomes = [name for name, values in metrics.items() if values.dtype == np.bool_]
-    values = [name for name in metrics if name not in (*outcomes, *ERRORS) and not name.startswith(CURVE)]
-    training = [name for name in values if name.split("/")[0] in TRAINING]
+    values = [name for name in metrics if name not in (*outcomes, *ERRORS) and not is_curve(name)]
+    training = [name for name in values if group(name) in TRAINING_GROUPS]
 
     def charts(names: Iterable[str]) -> dict[str, Any]:
         return {name: ["Margin", [f"{name}/{statistic}" for statistic in ("median", "p10", "p90")]] for name in names}

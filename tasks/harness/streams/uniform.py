@@ -16,9 +16,9 @@ from torch import Tensor
 
 from tasks.harness.streams import sfc64
 
-CHUNK = 64
+BATCHES_PER_SEEDING = 64
 """Batches drawn from one seeding of a generator."""
-PAYS_FROM = 2**26
+MIN_COMPILED_NUMBERS = 2**26
 """Numbers from which on the tenths of a second of compiling a faster generator are won back."""
 
 
@@ -44,7 +44,7 @@ class UniformStream:
 
     def batch(self, step: int) -> Tensor:
         """The batch of ``step``, ``(S, *shape)``. The tensor is overwritten by the next call."""
-        chunk, offset = divmod(step, CHUNK)
+        chunk, offset = divmod(step, BATCHES_PER_SEEDING)
         if self._generators is None or step != self._next_step or not offset:
             self._generators = self._seeded(chunk, offset)
         self._generators.fill(self._batch)
@@ -56,7 +56,7 @@ class UniformStream:
         generators = [np.random.SFC64(np.random.SeedSequence((self.domain, seed, chunk))) for seed in self.seeds]
         for generator in generators:
             generator.random_raw(offset * self._draws, output=False)
-        if self._made >= PAYS_FROM and sfc64.is_available():
+        if self._made >= MIN_COMPILED_NUMBERS and sfc64.is_available():
             return sfc64.Together(generators)
         return _OneByOne(generators)
 

@@ -42,7 +42,7 @@ def estimate(jobs: Sequence[Job], workers: int) -> float:
             continue
         for job in of_task:
             config, share = job.config, job.config.seeds / measured.config.seeds
-            lengths.append(cost.start + share * (config.steps * cost.step + config.ticks * cost.evaluation))
+            lengths.append(cost.start + share * (config.steps * cost.step + config.num_evaluations * cost.evaluation))
     return max(sum(lengths) / workers, max(lengths, default=0.0)) + WORKER_START if lengths else 0.0
 
 
@@ -71,7 +71,7 @@ def measure(job: Job) -> Cost:
     return Cost(start, step, few - FEW * step)
 
 
-def in_words(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """A duration with one unit."""
     if seconds < 100:
         return f"{max(round(seconds, -1), 10):.0f} seconds"

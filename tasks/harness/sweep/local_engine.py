@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from multiprocessing.synchronize import Event
-from types import FrameType
 
 from tasks.harness.sweep.sweep import Ended, Job
+from tasks.harness.training.signals import (
+    exit_with_parent,
+    ignore_interrupts,
+    interrupt,
+    interruptible_once,
+    only_the_first_interrupt,
+)
 
 RETRIES = 10
-"""How often the jobs that are left are begun again, each from its checkpoint, after a worker was killed."""
+"""How often the remaining jobs are started again, each from its checkpoint, after a worker was killed."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class LocalEngine:
                     if retries and isinstance(error, BrokenProcessPool):
                         continue  # one killed worker ends them all
                     left.remove(job)
-                    yield job, None if error is None else _in_words(error)
+                    yield job, None if error is None else _describe(error)
             if not left:
                 return
 
@@ -42,9 +47,9 @@ class LocalEngine:
         context = multiprocessing.get_context("spawn")
         stop = context.Event()
         pool = ProcessPoolExecutor(
-            min(self.workers, len(jobs)), mp_context=context, initializer=_begin_worker, initargs=(stop,)
+            min(self.workers, len(jobs)), mp_context=context, initializer=_start_worker, initargs=(stop,)
         )
-        with _interrupted_once():
+        with only_the_first_interrupt():
             try:
                 running = {pool.submit(_work, job): job for job in jobs}
                 for future in as_completed(running):
@@ -53,72 +58,40 @@ class LocalEngine:
             except BaseException:
                 stop.set()
                 for worker in multiprocessing.active_children():
-                    os.kill(worker.pid or 0, signal.SIGINT)  # each saves its status and stops
+                    if worker.pid is not None:
+                        interrupt(worker.pid)  # each saves its status and stops
                 pool.shutdown(cancel_futures=True)
                 raise
 
 
-@contextmanager
-def _interrupted_once() -> Iterator[None]:
-    """Let only the first Ctrl-C interrupt us: the next would keep us from telling the workers to end."""
-    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is signal.default_int_handler]
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        for each in numbers:
-            signal.signal(each, signal.SIG_IGN)
-        signal.default_int_handler(number, frame)
-
-    for number in numbers:
-        signal.signal(number, interrupt)
-    try:
-        yield
-    finally:
-        for number in numbers:
-            signal.signal(number, signal.default_int_handler)
-
-
-def _in_words(error: BaseException) -> str:
+def _describe(error: BaseException) -> str:
     if isinstance(error, BrokenProcessPool):
-        return "a worker was killed again and again, perhaps for want of memory; fewer --workers need less"
+        return "the worker was killed repeatedly (out of memory?); try fewer --workers"
     return str(error) or type(error).__name__
 
 
 _stop: Event | None = None
-"""In a worker: set when no further job is to be begun."""
+"""In a worker: set when no further job is to be started."""
 _training = threading.Lock()
-"""In a worker: held from the beginning of a job until its status is saved."""
+"""In a worker: held from the start of a job until its status is saved."""
 
 
-def _begin_worker(stop: Event) -> None:
+def _start_worker(stop: Event) -> None:
     global _stop
     _stop = stop
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an idle worker leaves Ctrl-C to the main process
-    threading.Thread(target=_outlive_nobody, daemon=True).start()
+    ignore_interrupts()  # an idle worker leaves Ctrl-C to the main process
+    exit_with_parent(before_exit=_stop_job)
 
 
-def _outlive_nobody() -> None:
-    """When the main process is killed, interrupt this worker and end it, so that the sweep can be started again."""
-    main = multiprocessing.parent_process()
-    if main is not None:
-        main.join()
-        if _stop is not None:
-            _stop.set()
-        os.kill(os.getpid(), signal.SIGINT)
-        with _training:
-            os._exit(1)  # it would wait for jobs for ever: the workers hold both ends of the pipe that they come from
+def _stop_job() -> None:
+    """Interrupt the job of this worker and wait until its status is saved."""
+    if _stop is not None:
+        _stop.set()
+    interrupt(os.getpid())
+    _training.acquire()
 
 
 def _work(job: Job) -> None:
-    with _training:
-        signal.signal(signal.SIGINT, _interrupt_once)
-        try:
-            if _stop is not None and not _stop.is_set():
-                job.train()
-        finally:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _interrupt_once(number: int, frame: FrameType | None) -> None:
-    """Ctrl-C reaches a worker from the terminal and from the main process; the second must not stop the saving."""
-    signal.signal(number, signal.SIG_IGN)
-    signal.default_int_handler(number, frame)
+    with _training, interruptible_once():
+        if _stop is not None and not _stop.is_set():
+            job.train()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import signal
 import socket
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tasks.harness.errors import UserError
 from tasks.harness.sweep.sweep import Ended, Job
+from tasks.harness.training.signals import allow_interrupts, keep_sigterm
 
 if TYPE_CHECKING:
     from ray import ObjectRef
@@ -48,13 +48,11 @@ class RayEngine:
             _require_reachable(address)
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a cluster that is started here reports to nobody
         own = {"num_cpus": cores, "object_store_memory": OBJECT_STORE, "include_dashboard": False}
-        on_sigterm = signal.getsignal(signal.SIGTERM)
         try:
-            ray.init(address or "local", log_to_driver=False, logging_level="ERROR", **({} if address else own))
+            with keep_sigterm():
+                ray.init(address or "local", log_to_driver=False, logging_level="ERROR", **({} if address else own))
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise UserError(f"no Ray cluster at --address {address or 'local'}: {_first_line(error)}") from None
-        finally:
-            signal.signal(signal.SIGTERM, on_sigterm)  # Ray puts one in its place that knows nothing of ours
 
     @property
     def workers(self) -> int:
@@ -103,8 +101,7 @@ def _require_reachable(address: str) -> None:
 
 def _train(job: Job, working_directory: Path) -> str | None:
     """On a worker: train a job; what went wrong, if anything did."""
-    # Ray cancels by interrupting; a cluster that was started in the background would ignore that.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    allow_interrupts()  # Ray cancels by interrupting; a cluster that was started in the background would ignore that
     for shared in (working_directory, (working_directory / job.directory).parent):
         if not shared.is_dir():
             return f"{shared} must be on a file system that all nodes share, and {platform.node()} does not have it"

@@ -11,7 +11,7 @@ def is_text(name: str) -> bool:
     return not any("\ud800" <= c <= "\udfff" for c in name)
 
 
-def plain(text: str) -> str:
+def sanitize(text: str) -> str:
     """One printable line: line breaks, terminal controls and what is no character at all are spelled out as escapes."""
     line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 200]} … {line[-190:]}"

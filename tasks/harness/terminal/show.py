@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table as RichTable
 
 from tasks.harness.tables import Table
@@ -13,10 +14,11 @@ def show(table: Table, console: Console | None = None) -> None:
     console = console or Console()
     if not console.is_terminal:
         console = Console(file=console.file, width=200)
-    caption = "\n".join(table.notes)
-    rich_table = RichTable(title=table.title, caption=caption, title_justify="left", caption_justify="left")
+    # Escaped: what stands in brackets would be read as a style.
+    caption = escape("\n".join(table.notes))
+    rich_table = RichTable(title=escape(table.title), caption=caption, title_justify="left", caption_justify="left")
     for column, name in enumerate(table.header):
-        rich_table.add_column(name, justify="left" if column == 0 else "right")
+        rich_table.add_column(escape(name), justify="left" if column == 0 else "right")
     for row in table.rows:
-        rich_table.add_row(*row)
+        rich_table.add_row(*map(escape, row))
     console.print(rich_table, highlight=False)

@@ -1,4 +1,4 @@
-"""A run of many seeds as ensembles of fewer: in less memory, in faster caches, in several processes."""
+"""Seed chunks: a run of many seeds trained as smaller ensembles, for less memory, for the cache, or in processes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def sizes(seeds: int, most: int | None, processes: int = 1) -> list[int]:
     return [seeds // count + (k < seeds % count) for k in range(count)]
 
 
-def in_chunks(train: Train, most: int | None, processes: Processes) -> Train:
+def in_seed_chunks(train: Train, most: int | None, processes: Processes) -> Train:
     """Training of at most ``most`` seeds at a time, from one evaluation to the next; ``None`` for all of a process.
 
     No seed depends on its companions, so that the results are the same but for rounding. In each process, activations
@@ -28,7 +28,7 @@ def in_chunks(train: Train, most: int | None, processes: Processes) -> Train:
     trains. A resumed run keeps the chunks that it began with.
     """
 
-    def train_in_chunks(config: Any, state: State | None = None) -> Iterator[Snapshot]:
+    def train_in_seed_chunks(config: Any, state: State | None = None) -> Iterator[Snapshot]:
         parts: Sequence[Part]
         if state is None:
             parts = [(part, None) for part in _parted(config, sizes(config.seeds, most, processes.count))]
@@ -38,7 +38,7 @@ def in_chunks(train: Train, most: int | None, processes: Processes) -> Train:
             return train(config, state)
         return (_joined(snapshots, parts) for snapshots in processes.train(train, parts))
 
-    return train_in_chunks
+    return train_in_seed_chunks
 
 
 def chunks_of(config: Any, state: State) -> list[tuple[Any, State]]:

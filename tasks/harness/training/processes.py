@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import io
 import multiprocessing
-import os
-import signal
-import threading
 import traceback
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection
@@ -18,6 +15,7 @@ from torch import nn
 from tasks.harness.config import Config
 from tasks.harness.contract import Snapshot, State, Train
 from tasks.harness.errors import UserError
+from tasks.harness.training.signals import exit_with_parent, ignore_interrupts
 
 Part = tuple[Config, State | None]
 """What training is called with."""
@@ -86,8 +84,8 @@ class _Other:
         try:
             received = self._received.recv()
         except (EOFError, OSError) as error:  # between two messages, and in the middle of one
-            why = "a process that trained some of the seeds was killed, perhaps for want of memory"
-            raise UserError(f"{why}; fewer --processes need less, and --resume goes on") from error
+            why = "a process that trained some of the seeds was killed (out of memory?)"
+            raise UserError(f"{why}; try fewer --processes, and continue with --resume") from error
         if isinstance(received, BaseException):
             raise received
         return [None if one is None else Snapshot(model=nn.Identity(), **one) for one in _from_bytes(received)]
@@ -100,8 +98,8 @@ class _Other:
 
 
 def _train(sent: Connection, train: Train, configs: Sequence[Config], states: bytes, threads: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the main process, which ends this one
-    threading.Thread(target=outlive_nobody, daemon=True).start()
+    ignore_interrupts()  # the main process ends this one
+    exit_with_parent()
     torch.set_num_threads(threads)
     try:
         runs = list(map(train, configs, _from_bytes(states)))
@@ -112,14 +110,6 @@ def _train(sent: Connection, train: Train, configs: Sequence[Config], states: by
     except Exception as error:
         error.add_note(f"in another process:\n{traceback.format_exc()}")
         sent.send(error)
-
-
-def outlive_nobody() -> None:
-    """For a thread of another process: ends that when the main process has ended, however it was killed."""
-    main = multiprocessing.parent_process()
-    if main is not None:
-        main.join()
-        os._exit(1)
 
 
 def _portable(snapshot: Snapshot | None) -> dict[str, Any] | None:

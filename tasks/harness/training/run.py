@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,15 +14,18 @@ from tasks.harness.config import Config
 from tasks.harness.contract import Snapshot, Task
 from tasks.harness.errors import UserError
 from tasks.harness.files import CONFIG, METRICS, SEED_SUMMARY, SUMMARY, read_json, write_columns, write_json
-from tasks.harness.record import Record, Run
+from tasks.harness.finished_run import FinishedRun
+from tasks.harness.record import Record
+from tasks.harness.rundir import provenance
 from tasks.harness.rundir.checkpoint import Checkpoint, Checkpointer
 from tasks.harness.rundir.directory import check_place, check_same, is_complete, prepare
 from tasks.harness.rundir.lock import locked
-from tasks.harness.training.chunks import in_chunks
+from tasks.harness.summary import per_seed, summarize
+from tasks.harness.training.chunks import in_seed_chunks
 from tasks.harness.training.processes import Processes
-from tasks.harness.training.signals import Interrupts
+from tasks.harness.training.signals import DeferredSignals, silence_writer_threads
 
-OnTick = Callable[[Snapshot], None]
+OnSnapshot = Callable[[Snapshot], None]
 
 
 def run(
@@ -33,49 +35,49 @@ def run(
     *,
     resume: bool = False,
     overwrite: bool = False,
-    chunk: int | None = None,
+    seed_chunk: int | None = None,
     processes: int = 1,
-    on_tick: OnTick = lambda snapshot: None,
-) -> Run:
+    on_snapshot: OnSnapshot = lambda snapshot: None,
+) -> FinishedRun:
     """Train as ``config`` says and leave the record in ``directory``.
 
     Args:
         resume: go on with the run in ``directory`` from its newest checkpoint; a complete one is left as it is.
         overwrite: delete the run in ``directory`` first.
-        chunk: how many seeds are trained at a time, by default the task's; see :mod:`tasks.harness.chunks`.
+        seed_chunk: how many seeds are trained together, by default the task's; see ``training.chunks``.
         processes: how many processes train seeds at the same time.
-        on_tick: called at every evaluated step, after it was recorded.
+        on_snapshot: called at every evaluated step, after it was recorded.
 
     Raises:
         UserError: when ``directory`` holds something else than what the arguments say, or cannot be written.
     """
     if resume and not overwrite and is_complete(directory):
         check_same(task, config, directory)
-        return Run.load(directory)
+        return FinishedRun.load(directory)
     check_place(directory, resume=resume)
     device = config.torch_device()  # before anything is deleted: it may be missing
-    surroundings = environment.describe(device) | {"processes": processes}
-    if chunk is None and device.type == "cpu":
-        chunk = task.chunk
+    surroundings = provenance.describe(device) | {"processes": processes}
+    if seed_chunk is None and device.type == "cpu":
+        seed_chunk = task.seed_chunk
     try:
         with (
-            Interrupts() as interrupts,
-            _one_voice(),
+            DeferredSignals() as signals,
+            silence_writer_threads(),
             locked(directory),
             Processes(processes) as several,
         ):
             checkpoint = prepare(task, config, directory, resume=resume, overwrite=overwrite)
-            train = in_chunks(task.train, chunk, several)
+            train = in_seed_chunks(task.train, seed_chunk, several)
             _train(
                 replace(task, train=train),
                 config,
                 directory,
                 checkpoint,
                 surroundings,
-                interrupts,
-                on_tick,
+                signals,
+                on_snapshot,
             )
-            return Run.load(directory)
+            return FinishedRun.load(directory)
     except OSError as error:
         what = f"cannot read or write {error.filename or directory}: {error.strerror or error}"
         kept = "; what is recorded is kept, and --resume goes on" if (directory / CONFIG).exists() else ""
@@ -88,8 +90,8 @@ def _train(
     directory: Path,
     checkpoint: Checkpoint | None,
     surroundings: dict[str, Any],
-    interrupts: Interrupts,
-    on_tick: OnTick,
+    signals: DeferredSignals,
+    on_snapshot: OnSnapshot,
 ) -> None:
     from tasks.harness.rundir.recorder import Recorder  # imports TensorBoard, which takes a second
 
@@ -110,17 +112,17 @@ def _train(
     try:
         with Recorder(directory, task, config, checkpoint.step if checkpoint else None) as recorder:
             for snapshot in task.train(config, checkpoint.state if checkpoint else None):
-                with interrupts.held():
+                with signals.deferred():
                     recorder.write(snapshot)
                     # The state before the first step needs no saving: it is made anew from the seeds.
                     if snapshot.step > 0 and (checkpointer.due() or snapshot.step == config.steps):
                         recorder.sync()
                         checkpointer.save(Checkpoint(snapshot.step, seconds(), snapshot.state))
-                    on_tick(snapshot)
+                    on_snapshot(snapshot)
             record = Record.load(directory / METRICS)
             score = task.score(config, record)
             summary = summarize(task, config, record, score, seconds())
-            with interrupts.held():
+            with signals.deferred():
                 recorder.finish(_flat(summary))
         write_columns(directory / SEED_SUMMARY, per_seed(record, score))
         save_status("complete")
@@ -138,22 +140,6 @@ def _flat(summary: dict[str, Any]) -> dict[str, float]:
     medians = {name: value["median"] for name, value in summary["metrics"].items()}
     rates = {name: value["rate"] for name, value in summary["rates"].items()}
     return {name: math.nan if value is None else value for name, value in {**medians, **rates}.items()}
-
-
-@contextmanager
-def _one_voice() -> Iterator[None]:
-    """Keep quiet the threads that write files for us: when they cannot, they also tell us, and we raise it."""
-    before = threading.excepthook
-
-    def hook(arguments: threading.ExceptHookArgs) -> None:
-        if not isinstance(arguments.exc_value, OSError):
-            before(arguments)
-
-    threading.excepthook = hook
-    try:
-        yield
-    finally:
-        threading.excepthook = before
 
 
 class _Stopwatch:

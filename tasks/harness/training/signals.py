@@ -1,7 +1,13 @@
-"""Ctrl-C and kill stop a run between two of its writes, and are never lost."""
+"""All handling of signals, and of the end of a parent process.
+
+Ctrl-C and SIGTERM stop a run between two of its writes and are never lost; processes that were started by another one
+never outlive it.
+"""
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -9,22 +15,44 @@ from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+INTERRUPTING = (signal.SIGINT, signal.SIGTERM)
 
-class Interrupts:
-    """As a context: handles SIGINT and SIGTERM as they were handled before, but for what :meth:`held` says.
 
-    A handler raises KeyboardInterrupt in whatever code happens to run. That of TensorBoard may then wait for ever for a
-    lock; and ``copyreg``, which saving a checkpoint calls, has a bare ``except: pass``, after which nothing stops.
+def interrupt_on_sigterm() -> None:
+    """Treat SIGTERM as Ctrl-C, even where a shell started us in the background and SIGINT is ignored."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def ignore_interrupts() -> None:
+    """Leave Ctrl-C to the main process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def allow_interrupts() -> None:
+    """Let SIGINT raise KeyboardInterrupt, whatever was inherited."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def interrupt(process: int) -> None:
+    """Send Ctrl-C to a process."""
+    os.kill(process, signal.SIGINT)
+
+
+class DeferredSignals:
+    """As a context: SIGINT and SIGTERM are handled as before, except inside :meth:`deferred`.
+
+    A handler raises KeyboardInterrupt in whatever code happens to run. TensorBoard may then wait for ever for a lock;
+    and ``copyreg``, which saving a checkpoint calls, has a bare ``except: pass``, after which nothing stops.
     """
 
     def __init__(self) -> None:
         self._before: dict[int, Callable[[int, FrameType | None], Any]] = {}
-        self._came: int | None = None
-        self._holds = False
+        self._received: int | None = None
+        self._deferring = False
 
     def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():  # no other has a say in signals
-            for number in (signal.SIGINT, signal.SIGTERM):
+        if threading.current_thread() is threading.main_thread():  # Python allows no other thread to set handlers
+            for number in INTERRUPTING:
                 handler = signal.getsignal(number)
                 if callable(handler):
                     self._before[number] = handler
@@ -33,21 +61,101 @@ class Interrupts:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         for number, handler in self._before.items():
-            if signal.getsignal(number) == self._handle:  # the handler before may itself have chosen another
+            if signal.getsignal(number) == self._handle:  # the previous handler may itself have set another one
                 signal.signal(number, handler)
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """A block in which none comes: it comes at the end, as does one whose exception was lost before."""
-        self._holds = True
+    def deferred(self) -> Iterator[None]:
+        """A block that is not interrupted: signals wait for its end, also one whose exception was lost before."""
+        self._deferring = True
         try:
             yield
         finally:
-            self._holds = False
-        if self._came is not None:
-            self._before[self._came](self._came, None)
+            self._deferring = False
+        if self._received is not None:
+            self._before[self._received](self._received, None)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        self._came = number
-        if not self._holds:
+        self._received = number
+        if not self._deferring:
             self._before[number](number, frame)
+
+
+@contextmanager
+def only_the_first_interrupt() -> Iterator[None]:
+    """A block in which the first Ctrl-C interrupts; later ones are ignored, so that cleaning up is not interrupted."""
+    numbers = [number for number in INTERRUPTING if signal.getsignal(number) is signal.default_int_handler]
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        for each in numbers:
+            signal.signal(each, signal.SIG_IGN)
+        signal.default_int_handler(number, frame)
+
+    for number in numbers:
+        signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.default_int_handler)
+
+
+@contextmanager
+def interruptible_once() -> Iterator[None]:
+    """A block of a worker that otherwise ignores Ctrl-C: the first one interrupts it, later ones are ignored.
+
+    Ctrl-C reaches a worker from the terminal and from the main process; the second must not stop the saving.
+    """
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        ignore_interrupts()
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        ignore_interrupts()
+
+
+@contextmanager
+def keep_sigterm() -> Iterator[None]:
+    """A block after which SIGTERM is handled as before; some libraries install a handler of their own."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def exit_with_parent(before_exit: Callable[[], None] = lambda: None) -> None:
+    """End this process when its parent process ends, even if the parent is killed.
+
+    Args:
+        before_exit: called first, in a thread.
+    """
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            before_exit()
+            os._exit(1)  # a worker would wait for ever for its next task: it holds both ends of that pipe
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def silence_writer_threads() -> Iterator[None]:
+    """Print no traceback for an OSError in a thread that writes files for us: the same error is raised to us, too."""
+    before = threading.excepthook
+
+    def hook(arguments: threading.ExceptHookArgs) -> None:
+        if not isinstance(arguments.exc_value, OSError):
+            before(arguments)
+
+    threading.excepthook = hook
+    try:
+        yield
+    finally:
+        threading.excepthook = before
