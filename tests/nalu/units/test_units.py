@@ -138,7 +138,7 @@ def set_exact_(unit: nn.Module, op: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "op"), [(name, op) for name, unit in UNITS.items() for op in unit.operations])
-def test_exact_weights_compute_exactly(name: str, op: Operation) -> None:
+def test_exact_weights_compute_exactly(name: str, op: BinaryOperation) -> None:
     """In and out of training mode, for inputs of any sign where the unit keeps it."""
     unit = UNITS[name].build(2, 1)
     set_exact_(unit, op)
