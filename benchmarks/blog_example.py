@@ -16,7 +16,7 @@ from benchmarks.plain import adam_step
 from benchmarks.products import Products
 from tasks.blog_example.data import INPUTS, TRAINING_LIMIT, examples
 from tasks.blog_example.model import HIDDEN, build
-from tasks.blog_example.train import Config
+from tasks.blog_example.options import Config
 
 
 def contenders(seeds: Sequence[int]) -> Iterator[Contender]:

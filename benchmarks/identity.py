@@ -16,7 +16,8 @@ from benchmarks.contender import FLOOR, OBVIOUS, Contender, Target, ours, per_st
 from benchmarks.plain import adam_step
 from benchmarks.products import Products
 from tasks.identity.model import Cell, build
-from tasks.identity.train import TRAINING_LIMIT, Config
+from tasks.identity.data import TRAINING_LIMIT
+from tasks.identity.options import Config
 
 CELLS: tuple[Cell, ...] = ("tanh", "nac", "nalu")
 

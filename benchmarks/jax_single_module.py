@@ -19,7 +19,7 @@ from benchmarks.contender import Slice, repeated
 from nalu import Ensemble
 from nalu.functional import EPSILON
 from tasks.single_module.model import build
-from tasks.single_module.train import Config
+from tasks.single_module.options import Config
 
 Parameters = dict[str, Array]
 STEPS = 100

@@ -19,7 +19,8 @@ from benchmarks.plain import adam_step
 from benchmarks.products import Products
 from tasks.harness.streams import UniformStream
 from tasks.recurrent_arithmetic.model import build
-from tasks.recurrent_arithmetic.train import LENGTHS, SUBSETS, Config
+from tasks.recurrent_arithmetic.data import LENGTHS, SUBSETS
+from tasks.recurrent_arithmetic.options import Config
 
 Cell = Literal["nac", "nalu"]
 CELLS: tuple[Cell, ...] = ("nac", "nalu")

@@ -20,7 +20,7 @@ from benchmarks.plain import adam_step
 from nalu.units.catalogue import BinaryOperation
 from tasks.single_module.data import Data
 from tasks.single_module.model import build
-from tasks.single_module.train import Config
+from tasks.single_module.options import Config
 
 Cell = Literal["nac", "nalu", "nmu"]
 SETTINGS: dict[Cell, BinaryOperation] = {"nac": "add", "nalu": "add", "nmu": "mul"}

@@ -19,7 +19,7 @@ from benchmarks.products import Products
 from tasks.harness.streams import UniformStream
 from tasks.static_arithmetic import TASK
 from tasks.static_arithmetic.model import build
-from tasks.static_arithmetic.train import Config
+from tasks.static_arithmetic.options import Config
 
 Cell = Literal["nac", "nalu"]
 FASTER: dict[Cell, float] = {"nac": 20, "nalu": 16}

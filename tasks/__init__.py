@@ -3,6 +3,7 @@
 TASKS = (
     "identity",
     "static_arithmetic",
+    "six_operations",
     "single_module",
     "recurrent_arithmetic",
     "blog_example",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -88,10 +87,11 @@ class Restart:
         self.since[k] = 0
         self.counts[k] += 1
         fresh = self.model.member(k)
-        # Mixed into 32 bits, which is all that torch's generator on the CPU takes of a seed.
-        (seed,) = np.random.SeedSequence([self.model.seeds[k], int(self.counts[k])]).generate_state(1)
+        # The n-th number that the member's seed draws: 32 bits, which is all that torch's generator takes on the CPU.
+        draws = torch.Generator().manual_seed(self.model.seeds[k])
+        seed = int(torch.randint(2**32, (int(self.counts[k]),), generator=draws)[-1])
         with torch.random.fork_rng():
-            torch.manual_seed(int(seed))
+            torch.manual_seed(seed)
             for module in fresh.modules():
                 if callable(reset := getattr(module, "reset_parameters", None)):
                     reset()

@@ -1,7 +1,9 @@
 """The blog's example: two NALU layers learn to add ten numbers."""
 
-from tasks.blog_example.paper import SWEEP, figures, score, tables
-from tasks.blog_example.train import SMOKE, Config, train
+from tasks.blog_example.options import SMOKE, Config
+from tasks.blog_example.results import figures, score, tables
+from tasks.blog_example.sweep import SWEEP
+from tasks.blog_example.train import train
 from tasks.harness.contract import Task
 
 TASK = Task(

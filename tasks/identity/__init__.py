@@ -1,8 +1,10 @@
 """Identity: networks with common activations cannot even copy numbers outside their training range."""
 
 from tasks.harness.contract import Task
-from tasks.identity.paper import SWEEP, figures, score, tables
-from tasks.identity.train import SMOKE, Config, train
+from tasks.identity.options import SMOKE, Config
+from tasks.identity.results import figures, score, tables
+from tasks.identity.sweep import SWEEP
+from tasks.identity.train import train
 
 TASK = Task(
     name="identity",

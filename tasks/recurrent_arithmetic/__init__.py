@@ -1,8 +1,10 @@
 """Recurrent arithmetic: y = f(a, b) for sums a and b over the inputs and steps of a sequence."""
 
 from tasks.harness.contract import Task
-from tasks.recurrent_arithmetic.paper import SWEEP, figures, score, tables
-from tasks.recurrent_arithmetic.train import SMOKE, Config, train
+from tasks.recurrent_arithmetic.options import SMOKE, Config
+from tasks.recurrent_arithmetic.results import figures, score, tables
+from tasks.recurrent_arithmetic.sweep import SWEEP
+from tasks.recurrent_arithmetic.train import train
 
 TASK = Task(
     name="recurrent_arithmetic",

@@ -10,10 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tasks.arithmetic.problem import EXTRAPOLATION_SEED, VALIDATION_SEED, Operation, Subsets, apply
 from tasks.harness.streams import UniformStream
-from tasks.static_arithmetic.data import EXTRAPOLATION_SEED, VALIDATION_SEED, Operation, Subsets, apply
 
+LENGTHS = (10, 100, 1000)
+"""Of the test sequences; the first is the length of training, the last decides what is solved."""
+SUBSETS = Subsets(inputs=10, size=2, overlap=1)
 LOW, HIGH = 1.0, 2.0
+"""Range of all inputs."""
 
 
 class Data:

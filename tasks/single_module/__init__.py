@@ -1,8 +1,10 @@
 """The single-module benchmark: one unit learns y = a op b on nine ranges, and must hold on nine others."""
 
 from tasks.harness.contract import Task
-from tasks.single_module.paper import SWEEP, figures, score, tables
-from tasks.single_module.train import SMOKE, Config, train
+from tasks.single_module.options import SMOKE, Config
+from tasks.single_module.results import figures, score, tables
+from tasks.single_module.sweep import SWEEP
+from tasks.single_module.train import train
 
 TASK = Task(
     name="single_module",

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from nalu.units.catalogue import BinaryOperation
+from tasks.arithmetic.problem import EXTRAPOLATION_SEED, VALIDATION_SEED, apply, spread
 from tasks.harness.streams import UniformStream
 from tasks.single_module.ranges import Range
-from tasks.static_arithmetic.data import EXTRAPOLATION_SEED, VALIDATION_SEED, apply, spread
 
 BLOCK = 8
 """Batches drawn at a time, which takes half as long as one by one."""

@@ -1,87 +1,22 @@
-"""The options and the training loop of the single-module benchmark."""
+"""The training loop of the single-module benchmark and its evaluation."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import get_args
 
 import torch
 from torch import Tensor, nn
 
 from nalu import Adam, CompiledBackward, Ensemble, Restart, after_step_, inspection, regularizer, worth_compiling
-from nalu.units.catalogue import BinaryOperation, UnitName
-from tasks.harness import config as harness
-from tasks.harness.config import require
+from tasks.arithmetic.loss import squared_error
 from tasks.harness.contract import Snapshot, State
 from tasks.single_module.data import Data
 from tasks.single_module.model import build
-from tasks.single_module.ranges import RANGES, Range, RangeName
-from tasks.single_module.recipes import Recipe, recipe
-from tasks.single_module.threshold import EPSILON, threshold
+from tasks.single_module.options import Config
+from tasks.single_module.published import EPSILON
 
 EVAL_CHUNK = 512
 """Examples of an evaluation that are computed at a time."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Config(harness.Config):
-    """Learn y = a op b with one unit, on nine ranges at once, and extrapolate from each."""
-
-    SCALE = (*harness.Config.SCALE, "eval_size")
-
-    op: BinaryOperation = "add"
-    """The operation: a + b, a - b, a * b or a / b."""
-    cell: UnitName = "nac"
-    """The unit."""
-    steps: int = 50_000
-    """Training steps of every seed and range."""
-    batch_size: int = 128
-    """Examples in a batch."""
-    input_size: int = 2
-    """Number of inputs, of which two matter; published: 2, 10 and 100."""
-    ranges: tuple[RangeName, ...] = get_args(RangeName)
-    """Where the inputs of training lie; every range is trained with every seed."""
-    eval_size: int = 10_000
-    """Examples in each of the fixed evaluation sets, two a range."""
-    learning_rate: float | None = None
-    """Of Adam; by default as published for the unit: 0.005 for npu and realnpu, 0.001 for others."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require_positive("batch_size", "eval_size")
-        require(
-            2 <= self.input_size <= harness.LARGEST,
-            f"--input-size must lie in 2..{harness.LARGEST}, got {self.input_size}",
-        )
-        require(len(self.ranges) > 0, "--ranges must name at least one range, got none")
-        unknown = [name for name in self.ranges if name not in RANGES]
-        require(not unknown, f"--ranges must be among {', '.join(RANGES)}, got {', '.join(map(str, unknown))}")
-        require(len(set(self.ranges)) == len(self.ranges), f"--ranges must differ, got {' '.join(self.ranges)}")
-        if self.learning_rate is not None:
-            self.require_positive("learning_rate")
-
-    @property
-    def recipe(self) -> Recipe:
-        """How the unit is trained: as published, but for what is given."""
-        published = recipe(self.cell, self.op)
-        return published if self.learning_rate is None else replace(published, learning_rate=self.learning_rate)
-
-    def resolved(self) -> Config:
-        """With the learning rate of the unit where none is given."""
-        return replace(self, learning_rate=self.recipe.learning_rate)
-
-    def bounds(self) -> list[Range]:
-        """The ranges by their names."""
-        return [RANGES[name] for name in self.ranges]
-
-    def threshold(self, name: RangeName, epsilon: float) -> float:
-        """The extrapolation error of a range below which a seed is solved."""
-        return threshold(self.op, RANGES[name].test, self.input_size, epsilon)
-
-    def label(self) -> str:
-        """A short name of the setting."""
-        return f"{self.op}-{self.cell}" + ("" if self.input_size == 2 else f"-{self.input_size}-inputs")
 
 
 def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
@@ -104,10 +39,10 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
     restart = Restart(model, optimizer) if recipe.restarts else None
 
     def snapshot(step: int, loss: Tensor) -> Snapshot:
-        live = {"step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
+        state = {"step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
         if restart is not None:
-            live["restart"] = restart.state_dict()
-        return Snapshot(step, evaluate(config, data, model, loss), model, live)
+            state["restart"] = restart.state_dict()
+        return Snapshot(step, evaluate(config, data, model, loss), model, state)
 
     if state is None:
         start = 0
@@ -179,20 +114,3 @@ def evaluation_error(model: Ensemble, x: Tensor, y: Tensor) -> Tensor:
         prediction = model(inputs.repeat_interleave(seeds, dim=0))
         total += (prediction - targets.repeat_interleave(seeds, dim=0)).square().sum(dim=(1, 2))
     return (total / examples).view(ranges, seeds)
-
-
-def squared_error(prediction: Tensor, target: Tensor) -> Tensor:
-    """Mean squared error of every member, ``(M, B, 1) -> (M,)``."""
-    return (prediction - target).square().mean(dim=(1, 2))
-
-
-SMOKE = Config(
-    op="add",
-    cell="nac",
-    seeds=3,
-    steps=40,
-    eval_every=20,
-    eval_size=200,
-    learning_rate=0.02,
-    ranges=("U-2..2", "U1..2"),
-)

@@ -1,8 +1,10 @@
 """Static arithmetic: y = f(a, b) for sums a and b of two fixed subsets of 100 inputs."""
 
 from tasks.harness.contract import Task
-from tasks.static_arithmetic.paper import SWEEP, figures, score, tables
-from tasks.static_arithmetic.train import SMOKE, Config, train
+from tasks.static_arithmetic.options import SMOKE, Config
+from tasks.static_arithmetic.results import figures, score, tables
+from tasks.static_arithmetic.sweep import SWEEP
+from tasks.static_arithmetic.train import train
 
 TASK = Task(
     name="static_arithmetic",

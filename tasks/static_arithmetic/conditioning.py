@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from nalu.training.mean_split import with_mean
+from tasks.arithmetic.problem import OPERATIONS, VALIDATION_SEED, spread
 from tasks.harness.finished_run import FinishedRun
 from tasks.harness.tables import Table, number, percent
-from tasks.static_arithmetic.data import OPERATIONS, VALIDATION_SEED, spread
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,8 +84,8 @@ def table(studies: Studies) -> Table:
         "Seeds solved, with Wilson 95 % intervals, and the median extrapolation error; the same seeds, steps, learning "
         "rate and initialisation in every column.",
         "split: --mean-split; Adam works on means and deviations of the weights over inputs, or over inputs and units, "
-        "an exact change of coordinates (nalu/preconditioning.py). bias: --bias-weight; the loss is the variance of "
-        "the error over the batch plus so much of its squared mean.",
+        "an exact change of coordinates (nalu/training/mean_split.py). bias: --bias-weight; the loss is the variance "
+        "of the error over the batch plus so much of its squared mean.",
     )
     return Table("Static arithmetic: with and without preconditioning", header, rows, notes)
 

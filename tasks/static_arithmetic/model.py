@@ -32,8 +32,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 }
 RECTIFIERS = ("relu6", "relu", "elu", "crelu")
 
-Cell = Literal[*ACTIVATIONS, *UNITS, "heads", "gated-heads"]  # type: ignore[valid-type]  # the names are data
-"""Also heads and gated-heads, which are no kinds of layer; see heads.py and gated_heads.py."""
+Cell = Literal[*ACTIVATIONS, *UNITS]  # type: ignore[valid-type]  # the names are data
 
 
 def build(cell: Cell, inputs: int, hidden: int, init: Init) -> nn.Module:

@@ -9,8 +9,11 @@ import torch
 from nalu import NALU
 from tasks.blog_example.data import examples
 from tasks.blog_example.model import build
-from tasks.blog_example.paper import RECIPE, score
-from tasks.blog_example.train import ARTICLE_TEST_LOSS, Config, train
+from tasks.blog_example.options import Config
+from tasks.blog_example.published import ARTICLE_TEST_LOSS
+from tasks.blog_example.results import score
+from tasks.blog_example.sweep import RECIPE
+from tasks.blog_example.train import train
 from tasks.harness.record import Record
 
 

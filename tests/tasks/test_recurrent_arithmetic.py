@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 import torch
 
+from tasks.arithmetic.loss import centred_loss
+from tasks.arithmetic.problem import OPERATIONS
+from tasks.arithmetic.thresholds import SEQUENCE_EPSILON, of_sequences
 from tasks.harness.errors import OptionError
 from tasks.harness.record import Record
-from tasks.recurrent_arithmetic.data import Data
+from tasks.recurrent_arithmetic.data import HIGH, LENGTHS, LOW, SUBSETS, Data
 from tasks.recurrent_arithmetic.model import BASELINES, Cell, build
-from tasks.recurrent_arithmetic.paper import score
-from tasks.recurrent_arithmetic.threshold import EPSILON, threshold
-from tasks.recurrent_arithmetic.train import LENGTHS, SUBSETS, Config, centred_loss
-from tasks.static_arithmetic.data import OPERATIONS
+from tasks.recurrent_arithmetic.options import Config
+from tasks.recurrent_arithmetic.results import score
 from tests.helpers import inverse_tanh
 
 FUNCTIONS = {
@@ -57,15 +58,15 @@ def test_evaluation_sets_have_their_lengths_and_differ() -> None:
 def test_thresholds_in_closed_form(length: int) -> None:
     """The error is linear in the inputs: weights times mean and variance of U[1, 2], step by step."""
     mean, variance = 1.5, 1 / 12
-    decay = (1 - EPSILON) ** np.arange(length - 1, -1, -1)
+    decay = (1 - SEQUENCE_EPSILON) ** np.arange(length - 1, -1, -1)
     a, b = np.zeros(10), np.zeros(10)
     a[[0, 1]] = b[[1, 2]] = 1
     for op, target in (("add", a + b), ("sub", a - b)):
         sign = 1 if op == "add" else -1
-        almost = (1 - 2 * EPSILON) * target + EPSILON * (1 + sign)
+        almost = (1 - 2 * SEQUENCE_EPSILON) * target + SEQUENCE_EPSILON * (1 + sign)
         error = decay[:, None] * almost - target  # of the weight of each input at each step
         expected = (mean * error.sum()) ** 2 + variance * (error**2).sum()
-        assert threshold(op, SUBSETS, length) == pytest.approx(expected, rel=0.1)
+        assert of_sequences(op, SUBSETS, length, (LOW, HIGH)) == pytest.approx(expected, rel=0.1)
 
 
 @pytest.mark.parametrize(

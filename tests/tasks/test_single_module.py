@@ -10,17 +10,18 @@ import torch
 from torch import nn
 
 from nalu.units.catalogue import UNITS
+from tasks.arithmetic.thresholds import of_unit
 from tasks.harness.errors import OptionError
 from tasks.harness.record import Record
 from tasks.harness.training.run import run
 from tasks.single_module import TASK
 from tasks.single_module.data import Data
 from tasks.single_module.model import build
-from tasks.single_module.paper import OPERATIONS, score
+from tasks.single_module.options import Config, recipe
+from tasks.single_module.published import EPSILON, STRICT_EPSILON
 from tasks.single_module.ranges import RANGES
-from tasks.single_module.recipes import recipe
-from tasks.single_module.threshold import EPSILON, STRICT_EPSILON, threshold
-from tasks.single_module.train import Config, train
+from tasks.single_module.results import OPERATIONS, score
+from tasks.single_module.train import train
 
 FUNCTIONS = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide}
 
@@ -45,8 +46,8 @@ def test_thresholds(bounds: tuple[float, ...], add: float, mul: float, div: floa
     low, high = bounds
     for op, value in (("add", add), ("sub", add), ("mul", mul), ("div", div)):
         for same in (bounds, (-high, -low), (-high, -low, low, high)):
-            assert threshold(op, same) == pytest.approx(value, rel=2e-5)
-            assert threshold(op, same, epsilon=STRICT_EPSILON) == pytest.approx(value / 100, rel=3e-4)
+            assert of_unit(op, same) == pytest.approx(value, rel=2e-5)
+            assert of_unit(op, same, epsilon=STRICT_EPSILON) == pytest.approx(value / 100, rel=3e-4)
 
 
 @pytest.mark.parametrize("inputs", [2, 5])
@@ -63,7 +64,7 @@ def test_thresholds_are_the_error_of_an_almost_perfect_unit(op: str, inputs: int
         else:
             factor = 1 - EPSILON if op == "mul" else 1 / (1 + EPSILON)
             almost = exact * (1 - EPSILON) * factor * np.prod(1 - EPSILON * np.abs(x[2:]), axis=0)
-        assert threshold(op, bounds, inputs) == pytest.approx(np.mean((almost - exact) ** 2), rel=0.02)
+        assert of_unit(op, bounds, inputs) == pytest.approx(np.mean((almost - exact) ** 2), rel=0.02)
 
 
 def test_ranges_of_the_protocol() -> None:
@@ -170,7 +171,7 @@ def test_weights_off_by_more_than_epsilon_are_not_solved(cell: str, op: str) -> 
             model.W_hat -= off * torch.tensor([1.0, 1.0], dtype=torch.float64)
         x, y = make_data(op, ("U1..2",), eval_size=2000).extrapolation
         error = (model(x[0].double()) - y[0]).square().mean()
-        assert (error < threshold(op, (2, 6))).item() is solved
+        assert (error < of_unit(op, (2, 6))).item() is solved
 
 
 def test_metrics_over_ranges_are_those_of_the_worst_range() -> None:
@@ -197,7 +198,7 @@ def record_of(columns: dict[str, list[list[float]]]) -> Record:
 def test_each_range_chooses_its_own_step_by_validation() -> None:
     nan, small, strict = np.nan, 1e-7, 1e-10
     config = Config(op="add", cell="nac", seeds=3, steps=2000, ranges=("U1..2", "U10..20"))
-    assert strict < threshold("add", (2, 6), epsilon=STRICT_EPSILON) < small < threshold("add", (2, 6))
+    assert strict < of_unit("add", (2, 6), epsilon=STRICT_EPSILON) < small < of_unit("add", (2, 6))
     result = score(
         config,
         record_of(

@@ -34,7 +34,8 @@ from nalu import (
 from nalu.schedules import Ramp, Tenfold
 from nalu.units.catalogue import UNITS, BinaryOperation, UnitName, two_layers
 from tasks.recurrent_arithmetic.model import build as build_recurrent
-from tasks.static_arithmetic.train import Config, train
+from tasks.static_arithmetic.options import Config
+from tasks.static_arithmetic.train import train
 
 SHUT = 1e4
 """A gate's logit: open or shut whatever the inputs are."""

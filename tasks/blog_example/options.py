@@ -1,0 +1,57 @@
+"""The options of the blog's example."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from nalu.init import Init
+from nalu.schedules import cosine
+from tasks.blog_example.published import ARTICLE_EXAMPLES, ARTICLE_TEST_LOSS
+from tasks.harness import config as harness
+from tasks.harness.config import require
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(harness.Config):
+    """Learn to add 10 numbers from fixed examples in [0, 10], as the article does; test in [0, 100]."""
+
+    steps: int = 50_000
+    """Full-batch training steps of every seed."""
+    eval_every: int = 500
+    """Steps between two evaluations; the last step is always evaluated."""
+    examples: int = ARTICLE_EXAMPLES
+    """Training examples; as many are in the validation and test sets."""
+    learning_rate: float = 0.1
+    """Of Adam."""
+    schedule: Literal["constant", "cosine"] = "constant"
+    """Constant (the article), or cosine decay to 0 over the run after warm-up over its first tenth."""
+    init: Init = "truncated_normal"
+    """Initialisation of both NALU layers; see nalu.init."""
+    gate_bias: float | None = None
+    """Start value of a bias in the gates, towards the additive path where positive; by default (the article) none."""
+    separate_weights: bool = False
+    """Give the multiplicative path weights of its own; the article ties them."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require_positive("examples", "learning_rate")
+        require(self.examples <= 10**7, f"--examples must lie in 1..10000000, got {self.examples}")
+        bias = self.gate_bias or 0.0
+        require(abs(bias) <= 1000, f"--gate-bias must lie in [-1000, 1000], got {bias}")
+
+    @property
+    def target_loss(self) -> float:
+        """The article's test loss, in proportion to the number of test examples."""
+        return ARTICLE_TEST_LOSS * self.examples / ARTICLE_EXAMPLES
+
+    def learning_rate_at(self, step: int) -> float:
+        """The learning rate of a step, counted from 0."""
+        return self.learning_rate * (cosine(step, self.steps, warm_up=0.1) if self.schedule == "cosine" else 1.0)
+
+    def label(self) -> str:
+        """A short name of the setting."""
+        return f"{self.init}-{self.schedule}-{self.examples}"
+
+
+SMOKE = Config(seeds=3, steps=20, eval_every=10, examples=100, learning_rate=0.001)

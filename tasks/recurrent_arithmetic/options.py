@@ -1,0 +1,102 @@
+"""The options of recurrent arithmetic, and the settings that suit each kind of cell."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+from nalu.init import Init
+from tasks.arithmetic import thresholds
+from tasks.arithmetic.problem import Operation
+from tasks.harness import config as harness
+from tasks.harness.config import flag, require
+from tasks.recurrent_arithmetic.data import HIGH, LOW, SUBSETS
+from tasks.recurrent_arithmetic.model import BASELINES, Cell
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Default hyperparameters for one kind of cell; see README, Deviations."""
+
+    hidden_size: int
+    learning_rate: float
+    beta2: float
+    bias_weight: float
+
+
+SATURATING = Recipe(hidden_size=2, learning_rate=0.1, beta2=0.95, bias_weight=0.001)
+CLIPPED = Recipe(hidden_size=2, learning_rate=0.01, beta2=0.99, bias_weight=0.001)
+BASELINE = Recipe(hidden_size=16, learning_rate=0.02, beta2=0.999, bias_weight=0.01)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(harness.Config):
+    """Learn y = f(a, b) from sequences of 10 steps, where a and b are sums over inputs and time; test to 1000 steps."""
+
+    SCALE = (*harness.Config.SCALE, "eval_size")
+
+    op: Operation = "add"
+    """The operation f: a + b, a - b, a * b, a / b, a^2 or the square root of a."""
+    cell: Cell = "nac"
+    """The recurrent cell, or the unit of the output behind the cell it is made for (nac-mul: a NAC with a NAC-mul
+    output; nmu: a NAU with an NMU output)."""
+    steps: int = 20_000
+    """Training steps of every seed (published: 100 000)."""
+    batch_size: int = 128
+    """Sequences in a batch."""
+    eval_size: int = 500
+    """Sequences in each of the fixed evaluation sets."""
+    hidden_size: int | None = None
+    """Size of the state; by default 2, and 16 for lstm, gru, rnn-tanh and rnn-relu."""
+    learning_rate: float | None = None
+    """The largest of Adam's, after warm-up and before cosine decay; by default 0.1 for nac, nac-mul and nalu, 0.01 for
+    nau and nmu, 0.02 for the others (published: 0.001, constant)."""
+    warm_up: float = 0.1
+    """Over which part of the run the learning rate grows."""
+    beta2: float | None = None
+    """Adam's decay of the second moment; by default 0.95 for nac, nac-mul, nalu, 0.99 for nau, nmu, else 0.999."""
+    bias_weight: float | None = None
+    """Training loss: variance of the error in the batch plus this weight times its squared mean; 1 is the mean squared
+    error (published); by default 0.01 for lstm, gru, rnn-tanh and rnn-relu, 0.001 for the others."""
+    clip: float = 1.0
+    """Largest norm of each seed's gradient."""
+    penalty: float = 0.01
+    """Weight of the sparsity regulariser of NAU and NMU; grows from 60 % to 80 % of the steps."""
+    init: Init = "glorot_uniform"
+    """Initialisation of NAC and NALU layers; see nalu.init."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require_positive("batch_size", "eval_size", "clip")
+        for name in ("hidden_size", "learning_rate"):
+            if getattr(self, name) is not None:
+                self.require_positive(name)
+        require(self.batch_size >= 2, f"--batch-size must be at least 2, got {self.batch_size}")
+        require(0 <= self.warm_up <= 1, f"--warm-up must lie in [0, 1], got {self.warm_up}")
+        require(0 <= (self.beta2 or 0) < 1, f"--beta2 must lie in [0, 1), got {self.beta2}")
+        for name in ("bias_weight", "penalty"):
+            value = getattr(self, name) or 0.0
+            require(0 <= value < math.inf, f"{flag(name)} must be a number that is not negative, got {value}")
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """The settings given, else those of the cell."""
+        return self.chosen(
+            BASELINE if self.cell in BASELINES else CLIPPED if self.cell in ("nau", "nmu") else SATURATING
+        )
+
+    def resolved(self) -> Config:
+        """With the settings of the cell where none are given."""
+        return self.with_defaults(self.recipe)
+
+    def threshold(self, length: int) -> float:
+        """The error below which a seed is solved at a test length."""
+        return thresholds.of_sequences(self.op, SUBSETS, length, (LOW, HIGH))
+
+    def label(self) -> str:
+        """A short name of the setting."""
+        return f"{self.op}-{self.cell}"
+
+
+SMOKE = Config(seeds=3, steps=20, eval_every=10, eval_size=20)

@@ -1,0 +1,118 @@
+"""The options of the single-module benchmark, and how each unit is trained as published."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import get_args
+
+from nalu.schedules import Schedule
+from nalu.units.catalogue import UNITS, BinaryOperation, UnitName
+from tasks.arithmetic import thresholds
+from tasks.harness import config as harness
+from tasks.harness.config import require
+from tasks.single_module.ranges import RANGES, Range, RangeName
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The settings of one unit."""
+
+    learning_rate: float = 1e-3
+    penalty: Schedule | None = None
+    """The weight of the unit's regulariser over the run."""
+    penalty_below: float = math.inf
+    """A member is regularised only while its training loss is below this."""
+    clip_gradient: float | None = None
+    """The largest absolute value of an entry of the gradient."""
+    restarts: bool = False
+    """Whether members that are stuck begin anew, see :class:`nalu.Restart`."""
+
+    def penalty_at(self, progress: float) -> float:
+        """The weight of the regulariser at a part of the run, 0 to 1."""
+        return 0.0 if self.penalty is None else self.penalty(progress)
+
+
+RECIPES: dict[UnitName, Recipe] = {
+    "inalu": Recipe(penalty_below=1.0, clip_gradient=0.1, restarts=True),
+    "npu": Recipe(learning_rate=5e-3),
+    "realnpu": Recipe(learning_rate=5e-3),
+}
+"""What is not as for most units."""
+
+
+def recipe(cell: UnitName, op: BinaryOperation) -> Recipe:
+    """The published settings of a unit on an operation; Recipe's defaults for a unit that has none."""
+    return replace(RECIPES.get(cell, Recipe()), penalty=UNITS[cell].penalty.get(op))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(harness.Config):
+    """Learn y = a op b with one unit, on nine ranges at once, and extrapolate from each."""
+
+    SCALE = (*harness.Config.SCALE, "eval_size")
+
+    op: BinaryOperation = "add"
+    """The operation: a + b, a - b, a * b or a / b."""
+    cell: UnitName = "nac"
+    """The unit."""
+    steps: int = 50_000
+    """Training steps of every seed and range."""
+    batch_size: int = 128
+    """Examples in a batch."""
+    input_size: int = 2
+    """Number of inputs, of which two matter; published: 2, 10 and 100."""
+    ranges: tuple[RangeName, ...] = get_args(RangeName)
+    """Where the inputs of training lie; every range is trained with every seed."""
+    eval_size: int = 10_000
+    """Examples in each of the fixed evaluation sets, two a range."""
+    learning_rate: float | None = None
+    """Of Adam; by default as published for the unit: 0.005 for npu and realnpu, 0.001 for others."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require_positive("batch_size", "eval_size")
+        require(
+            2 <= self.input_size <= harness.LARGEST,
+            f"--input-size must lie in 2..{harness.LARGEST}, got {self.input_size}",
+        )
+        require(len(self.ranges) > 0, "--ranges must name at least one range, got none")
+        unknown = [name for name in self.ranges if name not in RANGES]
+        require(not unknown, f"--ranges must be among {', '.join(RANGES)}, got {', '.join(map(str, unknown))}")
+        require(len(set(self.ranges)) == len(self.ranges), f"--ranges must differ, got {' '.join(self.ranges)}")
+        if self.learning_rate is not None:
+            self.require_positive("learning_rate")
+
+    @property
+    def recipe(self) -> Recipe:
+        """How the unit is trained: as published, but for what is given."""
+        published = recipe(self.cell, self.op)
+        return published if self.learning_rate is None else replace(published, learning_rate=self.learning_rate)
+
+    def resolved(self) -> Config:
+        """With the learning rate of the unit where none is given."""
+        return replace(self, learning_rate=self.recipe.learning_rate)
+
+    def bounds(self) -> list[Range]:
+        """The ranges by their names."""
+        return [RANGES[name] for name in self.ranges]
+
+    def threshold(self, name: RangeName, epsilon: float) -> float:
+        """The extrapolation error of a range below which a seed is solved."""
+        return thresholds.of_unit(self.op, RANGES[name].test, self.input_size, epsilon)
+
+    def label(self) -> str:
+        """A short name of the setting."""
+        return f"{self.op}-{self.cell}" + ("" if self.input_size == 2 else f"-{self.input_size}-inputs")
+
+
+SMOKE = Config(
+    op="add",
+    cell="nac",
+    seeds=3,
+    steps=40,
+    eval_every=20,
+    eval_size=200,
+    learning_rate=0.02,
+    ranges=("U-2..2", "U1..2"),
+)

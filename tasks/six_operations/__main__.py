@@ -1,0 +1,5 @@
+"""``python -m tasks.six_operations``."""
+
+from tasks.harness.cli.main import run_task
+
+run_task("six_operations")

@@ -1,0 +1,3 @@
+"""The data of six operations: sums of two subsets of 100 inputs, shared with the other arithmetic tasks."""
+
+from tasks.arithmetic.subset_sums import SubsetSums as SubsetSums

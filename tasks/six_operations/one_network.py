@@ -1,0 +1,79 @@
+"""One network for all operations: the three structures on one first layer, and a learned gate; ``--networks one``."""
+
+from __future__ import annotations
+
+import copy
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from nalu import functional
+from tasks.six_operations import three_networks
+from tasks.six_operations.structures import ROW_MEAN, PowerReadout
+from tasks.six_operations.three_networks import STRUCTURES, Exponents, ThreeNetworks
+
+TINY = 1e-12
+"""Added to losses before their logarithm is taken."""
+
+
+class OneNetwork(nn.Module):
+    """V h, h1^p h2^q from p = q and the same from p = -q, of the same h = W x; ``(..., inputs) -> (..., 3)``.
+
+    The last two are given as logarithms; ``softmax(gate)`` weighs the three.
+
+    Unlike in ThreeNetworks, the sums h are not divided by their typical size before they are raised to a power. The
+    degree p + q then changes the size of the result, too, and quickly comes near its value, before the gate closes on
+    another structure and before both rows are alike.
+    """
+
+    def __init__(self, inputs: int, exponents: Exponents) -> None:
+        super().__init__()
+        self._build = partial(ThreeNetworks, inputs, exponents, typical=1 / (ROW_MEAN * inputs))
+        networks = self._build()
+        self.V = networks.sum.V
+        self.product = networks.product  # its rows serve all
+        self.quotient = PowerReadout(
+            networks.quotient.exponents,
+            size=networks.quotient.size,
+            learn_difference=networks.quotient.half_difference.requires_grad,
+        )
+        self.gate = nn.Parameter(torch.zeros(1, len(STRUCTURES)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = functional.linear(x, self.product.W)
+        return torch.cat([functional.linear(h, self.V), self.product.of_sums(h), self.quotient(h)], dim=-1)
+
+    @torch.no_grad()
+    def apart(self) -> ThreeNetworks:
+        """The same structures with a first layer each, so that they can be snapped."""
+        networks, W = self._build(), self.product.W
+        networks.sum.V, networks.sum.W = self.V, nn.Parameter(W.clone())
+        networks.product = self.product
+        networks.quotient.W_hat = nn.Parameter(W.clone())
+        for name, parameter in self.quotient.named_parameters():
+            setattr(networks.quotient, name, parameter)
+        return copy.deepcopy(networks)
+
+
+def loss(outputs: Tensor, target: Tensor, gate: Tensor) -> Tensor:
+    """The logarithms of the structures' losses, weighted by the gate: ``(S, B, 3), (S, B, 1), (S, 1, 3) -> (S,)``.
+
+    Its gradient moves the gate towards the structure of least loss, by ratio and not by size. The first layer follows
+    the structure that the gate prefers, however small that loss has become.
+    """
+    return (gate.squeeze(1).softmax(dim=-1) * (three_networks.losses(outputs, target) + TINY).log()).sum(dim=-1)
+
+
+@torch.no_grad()
+def evaluate(
+    network: OneNetwork, validation: tuple[Tensor, Tensor], extrapolation: tuple[Tensor, Tensor]
+) -> dict[str, Tensor]:
+    """Metrics ``(S,)`` of the structure that the gate chose: as trained or snapped, whichever validates better.
+
+    Args:
+        network: with stacked parameters.
+    """
+    gate = network.gate.squeeze(1).softmax(dim=-1)
+    result = three_networks.evaluate(network.apart(), validation, extrapolation, only=gate.argmax(dim=-1))
+    return {**result, "gate/largest": gate.amax(dim=-1)}

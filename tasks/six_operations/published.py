@@ -1,0 +1,13 @@
+"""Published figures beside which six operations stand: those of the best single unit, which lacks our priors."""
+
+from __future__ import annotations
+
+from tasks.arithmetic.problem import Operation
+from tasks.arithmetic.published import MADSEN_JOHANSEN, SEEDS, successes
+
+
+def best_single_unit(op: Operation) -> tuple[str, int, int]:
+    """The unit with most published successes on an operation, their number, and of how many seeds."""
+    counts = {cell: successes(cell, op) or 0 for cell in MADSEN_JOHANSEN}
+    best = max(counts, key=lambda cell: counts[cell])
+    return best, counts[best], SEEDS
