@@ -1,7 +1,8 @@
-"""What all arithmetic units have in common."""
+"""What all arithmetic units have in common. The classes here are abstract; those of units are final."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 import torch
@@ -9,11 +10,9 @@ from torch import Tensor, nn
 
 from nalu import functional
 
-pass
 
-
-class ArithmeticUnit(nn.Module):
-    """A layer of two sizes: ``(..., in_features) -> (..., out_features)``.
+class ArithmeticUnit(nn.Module, ABC):
+    """A layer of two sizes: ``(..., in_features) -> (..., out_features)``; abstract.
 
     Raises:
         ValueError: for a number of features below 1.
@@ -26,21 +25,31 @@ class ArithmeticUnit(nn.Module):
         super().__init__()
         self.in_features, self.out_features = check_features(in_features, out_features)
 
+    @abstractmethod
+    def reset_parameters(self) -> None:
+        """Initialise the parameters anew, as published."""
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> Tensor: ...
+
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}"
 
 
 class WeightedUnit(ArithmeticUnit):
-    """A unit with effective weights of its own, which are to become -1, 0 or 1.
+    """A unit with effective weights of its own, which are to become -1, 0 or 1; abstract.
 
-    A subclass has ``W``, and ``snap_()``, which sets the parameters to the nearest such weights; that is what
-    :mod:`nalu.inspection` asks for.
+    ``effective_weights()`` and ``snap_()`` are what :mod:`nalu.inspection` asks for.
     """
 
     @property
+    @abstractmethod
     def W(self) -> Tensor:
         """The main effective weights."""
-        raise NotImplementedError
+
+    @abstractmethod
+    def snap_(self) -> None:
+        """Set the parameters to the nearest weights of -1, 0 and 1."""
 
     def effective_weights(self) -> dict[str, Tensor]:
         """The effective weights by the name of the part (``""`` for the main one), each a matrix.
@@ -59,7 +68,7 @@ def check_features(in_features: int, out_features: int) -> tuple[int, int]:
 
 
 class ClippedUnit(WeightedUnit):
-    """A unit of one weight matrix that is projected to ``[lower, 1]`` after every optimiser step.
+    """A unit of one weight matrix that is projected to ``[lower, 1]`` after every optimiser step; abstract.
 
     A subclass gives the bound, the initialisation and ``forward``.
     """

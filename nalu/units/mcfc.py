@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, final
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from nalu import functional, init
 from nalu.units.base import ArithmeticUnit, WeightedUnit
 
 
+@final
 class MCFC(WeightedUnit):
     """Mass-conserving layer: ``y = sigmoid(b) * (softmax(R) x)`` (Hoedt et al. 2021).
 
@@ -76,6 +77,7 @@ class MCFC(WeightedUnit):
         return functional.mcfc(x, self.R, self.out_gate)
 
 
+@final
 class MulMCFC(ArithmeticUnit):
     """The multiplicative sibling: ``y = exp(mcfc(log(|x| + eps)) + bias)`` (Hoedt et al. 2021).
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, final
 
 import torch
 from torch import Tensor, nn
@@ -14,19 +14,8 @@ from nalu.units.base import WeightedUnit
 from nalu.units.noise import NoiseSource
 
 
-class NAC(WeightedUnit):
-    """Neural accumulator: ``y = W x`` with ``W = tanh(W_hat) * sigmoid(M_hat)`` (Trask et al. 2018, eq. 1).
-
-    The entries of W are drawn to {-1, 0, 1}, so that the unit adds and subtracts its inputs without rescaling them.
-
-    Shapes: ``(..., in_features) -> (..., out_features)``; ``W_hat`` and ``M_hat`` are ``(out_features, in_features)``.
-
-    Args:
-        init: see :mod:`nalu.init`.
-
-    Raises:
-        ValueError: for a number of features below 1 or an unknown ``init``.
-    """
+class TanhSigmoidUnit(WeightedUnit):
+    """A unit with weights ``W = tanh(W_hat) * sigmoid(M_hat)`` (Trask et al. 2018, eq. 1); abstract."""
 
     def __init__(
         self,
@@ -55,14 +44,32 @@ class NAC(WeightedUnit):
         """Move the weights to the nearest of -1, 0 and 1."""
         init.saturate_nac_(self.W_hat, self.M_hat, self.W.round())
 
+
+@final
+class NAC(TanhSigmoidUnit):
+    """Neural accumulator: ``y = W x`` with ``W = tanh(W_hat) * sigmoid(M_hat)`` (Trask et al. 2018, eq. 1).
+
+    The entries of W are drawn to {-1, 0, 1}, so that the unit adds and subtracts its inputs without rescaling them.
+
+    Shapes: ``(..., in_features) -> (..., out_features)``; ``W_hat`` and ``M_hat`` are ``(out_features, in_features)``.
+
+    Args:
+        init: see :mod:`nalu.init`.
+
+    Raises:
+        ValueError: for a number of features below 1 or an unknown ``init``.
+    """
+
     def forward(self, x: Tensor) -> Tensor:
         return functional.nac(x, self.W)
 
 
-class NACMul(NAC):
+@final
+class NACMul(TanhSigmoidUnit):
     """The multiplicative path of the NALU alone: ``y = exp(W log(|x| + eps))`` (Trask et al. 2018, eq. 2).
 
-    Called NAC-bullet by Madsen & Johansen. Products, quotients and powers of absolute values.
+    Called NAC-bullet by Madsen & Johansen. Products, quotients and powers of absolute values. Shapes, ``init`` and
+    errors as :class:`NAC`.
     """
 
     identity_element = 1.0
@@ -84,6 +91,7 @@ class NACMul(NAC):
         return functional.nac_mul(x, self.W, self.eps)
 
 
+@final
 class NACMulSigma(WeightedUnit):
     """The multiplicative path of the NALU with weights in (0, 1): ``y = exp(sigmoid(W_hat) log(|x| + eps))``.
 
@@ -120,16 +128,10 @@ class NACMulSigma(WeightedUnit):
         return functional.nac_mul(x, self.W)
 
 
-class SoftmaxNAC(WeightedUnit):
-    """A NAC whose weights are expectations: ``W = softmax([W_plus, W_minus, 0]) . (1, -1, 0)``.
+class ExpectedWeightUnit(WeightedUnit):
+    """A unit whose weights are expectations: ``W = softmax([W_plus, W_minus, 0]) . (1, -1, 0)``; abstract.
 
-    Sums and differences (Madsen & Johansen 2020, appendix).
-
-    Shapes: ``(..., in_features) -> (..., out_features)``; ``W_plus`` and ``W_minus`` are
-    ``(out_features, in_features)``, the logits of the weights 1 and -1 against 0.
-
-    Raises:
-        ValueError: for a number of features below 1.
+    (Madsen & Johansen 2020, appendix.)
     """
 
     def __init__(
@@ -139,10 +141,6 @@ class SoftmaxNAC(WeightedUnit):
         self.W_plus = nn.Parameter(torch.empty(out_features, in_features, device=device, dtype=dtype))
         self.W_minus = nn.Parameter(torch.empty_like(self.W_plus))
         self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        for logits in (self.W_plus, self.W_minus):
-            nn.init.xavier_uniform_(logits, gain=math.sqrt(0.5))
 
     @property
     def W(self) -> Tensor:
@@ -155,11 +153,30 @@ class SoftmaxNAC(WeightedUnit):
         init.saturate_sigmoid_(self.W_plus, nearest.clamp(min=0))
         init.saturate_sigmoid_(self.W_minus, (-nearest).clamp(min=0))
 
+
+@final
+class SoftmaxNAC(ExpectedWeightUnit):
+    """A NAC whose weights are expectations: ``W = softmax([W_plus, W_minus, 0]) . (1, -1, 0)``.
+
+    Sums and differences (Madsen & Johansen 2020, appendix).
+
+    Shapes: ``(..., in_features) -> (..., out_features)``; ``W_plus`` and ``W_minus`` are
+    ``(out_features, in_features)``, the logits of the weights 1 and -1 against 0.
+
+    Raises:
+        ValueError: for a number of features below 1.
+    """
+
+    def reset_parameters(self) -> None:
+        for logits in (self.W_plus, self.W_minus):
+            nn.init.xavier_uniform_(logits, gain=math.sqrt(0.5))
+
     def forward(self, x: Tensor) -> Tensor:
         return functional.nac(x, self.W)
 
 
-class GumbelNAC(SoftmaxNAC):
+@final
+class GumbelNAC(ExpectedWeightUnit):
     """A NAC that draws its weights from 1, -1 and 0 in training, softly: with Gumbel noise in the softmax.
 
     ``W = softmax((log softmax([W_plus, W_minus, 0]) + n) / tau) . (1, -1, 0)`` with the temperature
@@ -185,7 +202,7 @@ class GumbelNAC(SoftmaxNAC):
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
-            return super().forward(x)
+            return functional.nac(x, self.W)
         uniform = self.noise(self.W_plus.new_empty(3, *self.W_plus.shape))
         W = functional.gumbel_softmax_weight(self.W_plus, self.W_minus, uniform, self.temperature)
         return functional.nac(x, W)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from abc import abstractmethod
+from typing import Any, ClassVar, final
 
 import torch
 import torch.nn.functional as F
@@ -13,26 +14,19 @@ from nalu.init import Init
 from nalu.units.base import WeightedUnit
 
 
-class NALU(WeightedUnit):
-    """Neural arithmetic logic unit: ``y = g * a + (1 - g) * m`` (Trask et al. 2018, eq. 2).
+class NALUBase(WeightedUnit):
+    """A gate between the sum and the product of one NAC, or of two; abstract.
 
-    ``a = W x`` is a NAC, ``m = exp(W log(|x| + eps))`` the same NAC in log space, ``g = sigmoid(G x)`` chooses between
-    them. As in the paper, one W serves both paths and nothing has a bias; the options depart from it.
-
-    Shapes: ``(..., in_features) -> (..., out_features)``; ``W_hat``, ``M_hat`` and ``G`` are
-    ``(out_features, in_features)``, ``gate_bias`` is ``(out_features,)``.
-
-    Args:
-        separate_weights: give the multiplicative path weights of its own, ``W_hat_mul`` and ``M_hat_mul``.
-        input_gate: ``False`` makes the gate independent of the input, ``g = sigmoid(gate_bias)``, without G.
-        gate_bias: start value of a learned bias in the gate, ``g = sigmoid(G x + gate_bias)``; ``None`` for no bias
-            (with ``input_gate=False``: a bias that starts at 0).
-        eps: the constant inside the logarithm.
-        init: see :mod:`nalu.init`.
-
-    Raises:
-        ValueError: for a number of features below 1 or an unknown ``init``.
+    A subclass says how weights are made of their two parameters.
     """
+
+    _scale: ClassVar[float] = 1.0
+    """What ``W_hat`` and ``M_hat`` are multiplied by in it."""
+
+    @staticmethod
+    @abstractmethod
+    def _weight(W_hat: Tensor, M_hat: Tensor) -> Tensor:
+        """``W`` from its two parameters."""
 
     G: nn.Parameter | None
     gate_bias: nn.Parameter | None
@@ -79,12 +73,12 @@ class NALU(WeightedUnit):
     @property
     def W(self) -> Tensor:
         """The effective weights of the additive path (of both paths when tied), shape of ``W_hat``."""
-        return functional.nac_weight(self.W_hat, self.M_hat)
+        return self._weight(self.W_hat, self.M_hat)
 
     @property
     def W_mul(self) -> Tensor:
         """The effective weights of the multiplicative path, shape of ``W_hat``."""
-        return functional.nac_weight(self.W_hat_mul, self.M_hat_mul) if self.separate_weights else self.W
+        return self._weight(self.W_hat_mul, self.M_hat_mul) if self.separate_weights else self.W
 
     def effective_weights(self) -> dict[str, Tensor]:
         """W, and ``mul`` for separate weights of the multiplicative path."""
@@ -92,9 +86,9 @@ class NALU(WeightedUnit):
 
     def snap_(self) -> None:
         """Move the weights to the nearest of -1, 0 and 1; the gate stays."""
-        init.saturate_nac_(self.W_hat, self.M_hat, self.W.round())
+        init.saturate_nac_(self.W_hat, self.M_hat, self.W.round(), self._scale)
         if self.separate_weights:
-            init.saturate_nac_(self.W_hat_mul, self.M_hat_mul, self.W_mul.round())
+            init.saturate_nac_(self.W_hat_mul, self.M_hat_mul, self.W_mul.round(), self._scale)
 
     def gate_logits(self, x: Tensor) -> Tensor:
         """What the gate is the sigmoid of; broadcasts to ``(..., out_features)``. Positive: additive."""
@@ -109,12 +103,46 @@ class NALU(WeightedUnit):
         return functional.nalu(x, self.W, self.gate_logits(x), W_mul, self.eps)
 
 
-class GNALU(NALU):
+@final
+class NALU(NALUBase):
+    """Neural arithmetic logic unit: ``y = g * a + (1 - g) * m`` (Trask et al. 2018, eq. 2).
+
+    ``a = W x`` is a NAC, ``m = exp(W log(|x| + eps))`` the same NAC in log space, ``g = sigmoid(G x)`` chooses between
+    them. As in the paper, one W serves both paths and nothing has a bias; the options depart from it.
+
+    Shapes: ``(..., in_features) -> (..., out_features)``; ``W_hat``, ``M_hat`` and ``G`` are
+    ``(out_features, in_features)``, ``gate_bias`` is ``(out_features,)``.
+
+    Args:
+        separate_weights: give the multiplicative path weights of its own, ``W_hat_mul`` and ``M_hat_mul``.
+        input_gate: ``False`` makes the gate independent of the input, ``g = sigmoid(gate_bias)``, without G.
+        gate_bias: start value of a learned bias in the gate, ``g = sigmoid(G x + gate_bias)``; ``None`` for no bias
+            (with ``input_gate=False``: a bias that starts at 0).
+        eps: the constant inside the logarithm.
+        init: see :mod:`nalu.init`.
+
+    Raises:
+        ValueError: for a number of features below 1 or an unknown ``init``.
+    """
+
+    @staticmethod
+    def _weight(W_hat: Tensor, M_hat: Tensor) -> Tensor:
+        return functional.nac_weight(W_hat, M_hat)
+
+
+@final
+class GNALU(NALUBase):
     """NALU with the golden ratio in the place of e in all its functions (Mistry et al. 2022, arXiv:2101.09530).
 
     ``W = tanh_phi(W_hat) * sigmoid_phi(M_hat)`` and ``g = sigmoid_phi(G x)``, which saturate more slowly; the product
     phi^(W log_phi(|x| + eps)) is that of the NALU. Shapes, ``init`` and errors as :class:`NALU`.
     """
+
+    _scale = functional.LOG_GOLDEN_RATIO
+
+    @staticmethod
+    def _weight(W_hat: Tensor, M_hat: Tensor) -> Tensor:
+        return functional.golden_nac_weight(W_hat, M_hat)
 
     def __init__(
         self,
@@ -128,20 +156,12 @@ class GNALU(NALU):
     ) -> None:
         super().__init__(in_features, out_features, eps=eps, init=init, device=device, dtype=dtype)
 
-    @property
-    def W(self) -> Tensor:
-        """The effective weights of both paths, shape of ``W_hat``."""
-        return functional.golden_nac_weight(self.W_hat, self.M_hat)
-
-    def snap_(self) -> None:
-        """Move the weights to the nearest of -1, 0 and 1; the gate stays."""
-        init.saturate_nac_(self.W_hat, self.M_hat, self.W.round(), scale=functional.LOG_GOLDEN_RATIO)
-
     def gate_logits(self, x: Tensor) -> Tensor:
         """What the gate is the (usual) sigmoid of, ``(..., out_features)``. Positive: additive."""
         return functional.LOG_GOLDEN_RATIO * super().gate_logits(x)
 
 
+@final
 class INALU(WeightedUnit):
     """Improved NALU: ``y = g * a + (1 - g) * m * s`` (Schlör et al. 2020), see :func:`nalu.functional.inalu`.
 

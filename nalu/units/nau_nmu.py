@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, final
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from nalu.units.base import ArithmeticUnit, ClippedUnit
 from nalu.units.noise import NoiseSource
 
 
+@final
 class NAU(ClippedUnit):
     """Neural addition unit: ``y = W x`` with W clipped to [-1, 1] (Madsen & Johansen 2020, eq. 7 and 8).
 
@@ -28,6 +29,7 @@ class NAU(ClippedUnit):
         return functional.nau(x, self.W_hat)
 
 
+@final
 class NMU(ClippedUnit):
     """Neural multiplication unit: ``y_o = prod_i (w_oi x_i + 1 - w_oi)``, w clipped to [0, 1] (ibid., eq. 9 and 10).
 
@@ -42,13 +44,18 @@ class NMU(ClippedUnit):
         return functional.nmu(x, self.W_hat)
 
 
-class SNMU(NMU):
+@final
+class SNMU(ClippedUnit):
     """Stochastic NMU: in training, inputs are multiplied by noise and the output divided by the NMU of the noise.
 
     ``y = nmu(x * n) / nmu(n)`` with ``n ~ U(1, 5)`` for every element of x; in evaluation mode, and wherever weights
     are 0 or 1, the NMU itself (Mistry et al. 2022, arXiv:2211.05624). The noise is that of :mod:`nalu.noise`: the same
     in every forward pass until :func:`nalu.after_step_`.
     """
+
+    lower = 0.0
+    identity_element = 1.0
+    _init = staticmethod(init.nmu_)
 
     def __init__(
         self, in_features: int, out_features: int, *, device: Any = None, dtype: torch.dtype | None = None
@@ -62,6 +69,7 @@ class SNMU(NMU):
         return functional.snmu(x, self.W_hat, 1 + 4 * self.noise(x))
 
 
+@final
 class NMRU(ClippedUnit):
     """Neural multiplicative reciprocal unit: an NMU of ``[x, 1 / x]``, which also divides.
 
@@ -94,6 +102,7 @@ class NMRU(ClippedUnit):
         return functional.nmru(x, self.W_hat, self.eps)
 
 
+@final
 class NACMulNMU(ClippedUnit):
     """The multiplicative path of the NALU with the weights of an NMU: ``y = exp(W log(|x| + eps))``, W in [0, 1].
 
@@ -108,6 +117,7 @@ class NACMulNMU(ClippedUnit):
         return functional.nac_mul(x, self.W)
 
 
+@final
 class GatedNAUNMU(ArithmeticUnit):
     """The gate of the NALU between a NAU and an NMU: ``y = g * nau(x) + (1 - g) * nmu(x)``, ``g = sigmoid(G x)``.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar, final
 
 import torch
 from torch import Tensor, nn
@@ -11,24 +11,13 @@ from nalu import functional
 from nalu.units.base import WeightedUnit
 
 
-class RealNPU(WeightedUnit):
-    """Real neural power unit: ``y = exp(W_re log r) * cos(W_re k)`` (Heim et al. 2020).
-
-    Products, quotients and powers, with signs; see :func:`nalu.functional.npu`. The relevance ``g`` of each input turns
-    those that do not matter into factors of 1. It is clipped to [0, 1]; where the authors let its gradient pass the
-    clip, :meth:`clip_` projects it, so that it cannot be lost outside.
-
-    Shapes: ``(..., in_features) -> (..., out_features)``; ``W_re`` is ``(out_features, in_features)``, ``g`` is
-    ``(in_features,)``.
-
-    Raises:
-        ValueError: for a number of features below 1.
-    """
+class PowerUnit(WeightedUnit):
+    """Products of powers of the inputs, each with a relevance; abstract. A subclass says whether powers are complex."""
 
     identity_element = 1.0
     eps = torch.finfo(torch.float32).eps
     """The constant inside the logarithm."""
-    has_imaginary = False
+    has_imaginary: ClassVar[bool]
 
     def __init__(
         self, in_features: int, out_features: int, *, device: Any = None, dtype: torch.dtype | None = None
@@ -77,14 +66,36 @@ class RealNPU(WeightedUnit):
         matrices: list[Tensor] = [self.W_re] if self.W_im is None else [self.W_re, self.W_im]
         return torch.stack(matrices).abs().sum(dim=(0, -2, -1)) + self.g.abs().sum(dim=-1)
 
+
+@final
+class RealNPU(PowerUnit):
+    """Real neural power unit: ``y = exp(W_re log r) * cos(W_re k)`` (Heim et al. 2020).
+
+    Products, quotients and powers, with signs; see :func:`nalu.functional.npu`. The relevance ``g`` of each input turns
+    those that do not matter into factors of 1. It is clipped to [0, 1]; where the authors let its gradient pass the
+    clip, :meth:`clip_` projects it, so that it cannot be lost outside.
+
+    Shapes: ``(..., in_features) -> (..., out_features)``; ``W_re`` is ``(out_features, in_features)``, ``g`` is
+    ``(in_features,)``.
+
+    Raises:
+        ValueError: for a number of features below 1.
+    """
+
+    has_imaginary = False
+
     def forward(self, x: Tensor) -> Tensor:
-        return functional.npu(x, self.W_re, self.W_im, self.g, self.eps)
+        return functional.npu(x, self.W_re, None, self.g, self.eps)
 
 
-class NPU(RealNPU):
+@final
+class NPU(PowerUnit):
     """Neural power unit: the real part of a product of complex powers (Heim et al. 2020).
 
     As :class:`RealNPU`, with imaginary exponents ``W_im``, which start at 0.
     """
 
     has_imaginary = True
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.npu(x, self.W_re, self.W_im, self.g, self.eps)

@@ -3,6 +3,7 @@
 import inspect
 import io
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
@@ -32,6 +33,7 @@ from nalu import (
     regularizer,
 )
 from nalu.schedules import Ramp, Tenfold
+from nalu.units.base import ArithmeticUnit
 from nalu.units.catalogue import UNITS, BinaryOperation, UnitName, two_layers
 from tasks.recurrent_arithmetic.model import build as build_recurrent
 from tasks.static_arithmetic.options import Config
@@ -115,10 +117,10 @@ def set_exact_(unit: nn.Module, op: str) -> None:
             unit.nau.W_hat.copy_(W)
             unit.nmu.W_hat.copy_(W.abs())
             unit.G.fill_(logit)
-        case SoftmaxNAC():
+        case SoftmaxNAC() | GumbelNAC():
             init.saturate_sigmoid_(unit.W_plus, (W > 0).float())
             init.saturate_sigmoid_(unit.W_minus, (W < 0).float())
-        case RealNPU():  # and NPU
+        case RealNPU() | NPU():
             unit.W_re.copy_(W)
             unit.g.fill_(1)
             unit.eps = 0.0
@@ -351,3 +353,16 @@ def test_projected_gradients_lead_into_the_range_only(
         parameter.grad = torch.full_like(parameter, gradient)
         project_gradients_(model)
         assert (parameter.grad == kept).all()
+
+
+def test_classes_are_abstract_or_final() -> None:
+    def below(cls: type) -> Iterator[type]:
+        for child in cls.__subclasses__():
+            yield child
+            yield from below(child)
+
+    units = [cls for cls in below(ArithmeticUnit) if cls.__module__.startswith("nalu.")]
+    assert {unit.build for unit in UNITS.values()} == {cls for cls in units if getattr(cls, "__final__", False)}
+    for cls in units:
+        assert inspect.isabstract(cls) != getattr(cls, "__final__", False), cls
+        assert not (getattr(cls, "__final__", False) and cls.__subclasses__()), cls
