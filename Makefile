@@ -1,6 +1,6 @@
 # make demo      every task in a quick profile, ending with tables and figures beside the published ones
-# make test      lint, types and tests
-# make check     lint and types alone
+# make test      lint, types, import contracts and tests
+# make check     the same without the tests
 # make coverage  the tests, and which lines they do not reach; takes half as long again
 # VENV=path      use that virtual environment (made if it is missing); default .venv
 # uv is used where it is installed.
@@ -25,6 +25,7 @@ check: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 coverage: $(INSTALLED)
 	$(PYTEST) --cov --cov-report=term:skip-covered
