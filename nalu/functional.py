@@ -20,16 +20,93 @@ Hoedt et al. 2021, "MC-LSTM: Mass-Conserving LSTM", arXiv:2101.05186 (MC-FC).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+Function = TypeVar("Function", bound=Callable[..., Tensor])
 
 EPSILON = 1e-7
 """The default of the small constant inside the logarithm, log(|x| + eps)."""
 LOG_GOLDEN_RATIO = math.log((1 + math.sqrt(5)) / 2)
 LARGEST_EXPONENT = 20.0
 """Where the iNALU cuts the logarithm of its product."""
+LARGEST_SWALLOWED = 1e-8
+"""Added constants up to this one are taken for 0 by the optimiser of ONNX graphs."""
+HALF = (torch.float16, torch.bfloat16)
+
+
+def in_full_precision(function: Function) -> Function:
+    """Let a function of tensors compute in float32 where its first argument is float16 or bfloat16, or under autocast.
+
+    The result has the dtype of the first argument. Logarithms, powers and products over many inputs leave the range of
+    half precision, or its resolution, long before their result does.
+    """
+
+    @wraps(function)
+    def wrapped(x: Tensor, *arguments: Any, **options: Any) -> Tensor:
+        if x.dtype not in HALF and not torch.is_autocast_enabled(x.device.type):
+            return function(x, *arguments, **options)
+        with torch.autocast(x.device.type, enabled=False):
+            full = [_full(argument) for argument in (x, *arguments)]
+            return function(*full, **{name: _full(value) for name, value in options.items()}).to(x.dtype)
+
+    return wrapped  # type: ignore[return-value]
+
+
+def _full(argument: Any) -> Any:
+    if not isinstance(argument, Tensor) or argument.dtype not in HALF:
+        return argument
+    full: Tensor = _ToFloat32.apply(argument)
+    return full
+
+
+class _ToFloat32(torch.autograd.Function):
+    """``x.float()``, with a gradient that saturates where half precision would make it infinite.
+
+    That of 1 / x for small x does so whatever the loss is scaled by, and a GradScaler would skip every step.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        return x.float()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        ctx.dtype = inputs[0].dtype
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        limits = torch.finfo(ctx.dtype)
+        return gradient.clamp(limits.min, limits.max).to(ctx.dtype)
+
+
+def plus(x: Tensor, constant: float) -> Tensor:
+    """``x + constant`` for ``x`` not below 0, also in an exported graph.
+
+    The optimiser of ONNX graphs takes added constants of at most 1e-8 for 0. While a graph is exported, the constant is
+    therefore written as a factor; above ``2^60 constant`` the sum is ``x`` in every precision.
+    """
+    if constant > LARGEST_SWALLOWED or not _is_exporting():
+        return x + constant
+    scaled = torch.clamp(x / constant, max=2.0**60)
+    return torch.where(x < 2.0**60 * constant, constant * (scaled + 1), x)
+
+
+def _is_exporting() -> bool:
+    # The newer exporters are recognised by the first question, since torch 2.7, the older one by the second.
+    return getattr(torch.compiler, "is_exporting", torch.onnx.is_in_onnx_export)() or torch.onnx.is_in_onnx_export()
+
+
+def gated(gate: Tensor, value: Tensor) -> Tensor:
+    """``gate * value``, and 0 where the gate is exactly 0, even if the value has overflowed; gradients as well."""
+    return gate * torch.where(gate > 0, value, 0.0)
 
 
 def linear(x: Tensor, W: Tensor) -> Tensor:
@@ -40,7 +117,7 @@ def linear(x: Tensor, W: Tensor) -> Tensor:
     """
     if x.ndim == 1:
         return W @ x
-    return (W @ x.mT).mT.contiguous()
+    return (W @ x.transpose(-2, -1)).transpose(-2, -1).contiguous()
 
 
 def affine(x: Tensor, W: Tensor, bias: Tensor) -> Tensor:
@@ -51,7 +128,7 @@ def affine(x: Tensor, W: Tensor, bias: Tensor) -> Tensor:
     """
     if x.ndim == 1:
         return W @ x + bias
-    return (W @ x.mT).mT + bias.unsqueeze(-2)
+    return (W @ x.transpose(-2, -1)).transpose(-2, -1) + bias.unsqueeze(-2)
 
 
 def product(z: Tensor) -> Tensor:
@@ -66,9 +143,10 @@ def product(z: Tensor) -> Tensor:
     return z.squeeze(-1)
 
 
+@in_full_precision
 def log_abs(x: Tensor, eps: float = EPSILON) -> Tensor:
     """``log(|x| + eps)``, finite everywhere, with gradient 0 at x = 0 (Trask et al., eq. 2)."""
-    z = x.abs().add_(eps)
+    z = plus(x.abs(), eps)
     # Data needs no gradient, and then the large temporary of the first layer is reused.
     return z.log() if z.requires_grad else z.log_()
 
@@ -83,6 +161,7 @@ def nac(x: Tensor, W: Tensor) -> Tensor:
     return linear(x, W)
 
 
+@in_full_precision
 def nac_mul(x: Tensor, W: Tensor, eps: float = EPSILON) -> Tensor:
     """The multiplicative path, ``m = exp(W log(|x| + eps))`` (Trask et al., eq. 2).
 
@@ -92,6 +171,7 @@ def nac_mul(x: Tensor, W: Tensor, eps: float = EPSILON) -> Tensor:
     return torch.exp(linear(log_abs(x, eps), W))
 
 
+@in_full_precision
 def nalu(x: Tensor, W: Tensor, gate_logits: Tensor, W_mul: Tensor | None = None, eps: float = EPSILON) -> Tensor:
     """``y = g * a + (1 - g) * m``, the gated sum of both paths (Trask et al., eq. 2).
 
@@ -105,10 +185,10 @@ def nalu(x: Tensor, W: Tensor, gate_logits: Tensor, W_mul: Tensor | None = None,
     if x.ndim == 1:
         return nalu(x.unsqueeze(0), W, gate_logits, W_mul, eps).squeeze(0)
     # Transposed, as the products have made them: compiled, long rows are worth more than rows of out_features.
-    a = nac(x, W).mT
-    log_m = linear(log_abs(x, eps), W if W_mul is None else W_mul).mT
-    z = gate_logits.mT if gate_logits.ndim > 1 else gate_logits.unsqueeze(-1)
-    return (torch.sigmoid(z) * a + torch.exp(F.logsigmoid(-z) + log_m)).mT.contiguous()
+    a = nac(x, W).transpose(-2, -1)
+    log_m = linear(log_abs(x, eps), W if W_mul is None else W_mul).transpose(-2, -1)
+    z = gate_logits.transpose(-2, -1) if gate_logits.ndim > 1 else gate_logits.unsqueeze(-1)
+    return (gated(torch.sigmoid(z), a) + torch.exp(F.logsigmoid(-z) + log_m)).transpose(-2, -1).contiguous()
 
 
 def clip(W: Tensor, low: float, high: float) -> Tensor:
@@ -131,13 +211,14 @@ def nau(x: Tensor, W: Tensor) -> Tensor:
     return linear(x, clip(W, -1, 1))
 
 
+@in_full_precision
 def nmu(x: Tensor, W: Tensor) -> Tensor:
     """Neural multiplication unit, ``y_o = prod_i (w_oi x_i + 1 - w_oi)`` (Madsen & Johansen, eq. 9).
 
     W is clipped to [0, 1]. Needs memory for ``(..., out_features, in_features)``.
     """
     w = clip(W, 0, 1)
-    return product(w * x.unsqueeze(-2) + (1 - w))
+    return product(w * x.unsqueeze(-2) + (1 - w)).contiguous()
 
 
 def golden_nac_weight(W_hat: Tensor, M_hat: Tensor) -> Tensor:
@@ -158,6 +239,7 @@ def softmax_weight(W_plus: Tensor, W_minus: Tensor) -> Tensor:
     return plus - minus
 
 
+@in_full_precision
 def gumbel_softmax_weight(W_plus: Tensor, W_minus: Tensor, uniform: Tensor, temperature: Tensor) -> Tensor:
     """A soft draw of a weight that is 1, -1 or 0: :func:`softmax_weight` of (logits + Gumbel noise) / temperature.
 
@@ -171,6 +253,7 @@ def gumbel_softmax_weight(W_plus: Tensor, W_minus: Tensor, uniform: Tensor, temp
     return plus - minus
 
 
+@in_full_precision
 def inalu(x: Tensor, W: Tensor, W_mul: Tensor, gate_logits: Tensor, eps: float = EPSILON) -> Tensor:
     """``y = g * a + (1 - g) * m * s``, a NALU whose product has a sign and a bound (Schlör et al. 2020).
 
@@ -184,9 +267,10 @@ def inalu(x: Tensor, W: Tensor, W_mul: Tensor, gate_logits: Tensor, eps: float =
     magnitude = W_mul.abs()
     sign = product(magnitude * x.sign().unsqueeze(-2) + (1 - magnitude))
     gate = torch.sigmoid(gate_logits)
-    return gate * linear(x, W) + (1 - gate) * log_m.exp() * sign
+    return gated(gate, linear(x, W)) + (1 - gate) * log_m.exp() * sign
 
 
+@in_full_precision
 def npu(x: Tensor, W_re: Tensor, W_im: Tensor | None, relevance: Tensor, eps: float) -> Tensor:
     """Neural power unit: the real part of prod_i x_i^w_oi with complex w (Heim et al. 2020).
 
@@ -198,7 +282,7 @@ def npu(x: Tensor, W_re: Tensor, W_im: Tensor | None, relevance: Tensor, eps: fl
         relevance: ``(in_features,)``, clipped to [0, 1].
     """
     g = clip(relevance, 0, 1)
-    log_r = (g * (x.abs() + eps) + (1 - g)).log()
+    log_r = (g * plus(x.abs(), eps) + (1 - g)).log()
     k = math.pi * g * (x < 0)
     exponent, angle = linear(log_r, W_re), linear(k, W_re)
     if W_im is not None:
@@ -208,9 +292,10 @@ def npu(x: Tensor, W_re: Tensor, W_im: Tensor | None, relevance: Tensor, eps: fl
 
 def reciprocal(x: Tensor, eps: float = EPSILON) -> Tensor:
     """``x / (x^2 + eps^2)``: 1 / x up to a relative error of (eps / x)^2; odd, and 0 with a finite gradient at 0."""
-    return x / (x.square() + eps * eps)
+    return x / plus(x.square(), eps * eps)
 
 
+@in_full_precision
 def nmru(x: Tensor, W: Tensor, eps: float = EPSILON) -> Tensor:
     """Neural multiplicative reciprocal unit: an NMU of ``[x, 1 / x]`` (Mistry et al., division).
 
@@ -220,6 +305,7 @@ def nmru(x: Tensor, W: Tensor, eps: float = EPSILON) -> Tensor:
     return nmu(torch.cat([x, reciprocal(x, eps)], dim=-1), W)
 
 
+@in_full_precision
 def snmu(x: Tensor, W: Tensor, noise: Tensor) -> Tensor:
     """Stochastic NMU: ``nmu(x * noise, W) / nmu(noise, W)``, which is the NMU where weights are 0 or 1.
 
@@ -231,7 +317,7 @@ def snmu(x: Tensor, W: Tensor, noise: Tensor) -> Tensor:
     Divided factor by factor, since either product alone overflows with a hundred inputs.
     """
     w, noise = clip(W, 0, 1), noise.unsqueeze(-2)
-    return product((w * (x.unsqueeze(-2) * noise) + (1 - w)) / (w * noise + (1 - w)))
+    return product((w * (x.unsqueeze(-2) * noise) + (1 - w)) / (w * noise + (1 - w))).contiguous()
 
 
 def mcfc(x: Tensor, R: Tensor, out_gate: Tensor) -> Tensor:
@@ -244,6 +330,32 @@ def mcfc(x: Tensor, R: Tensor, out_gate: Tensor) -> Tensor:
         out_gate: logits, ``(out_features,)``.
     """
     return torch.sigmoid(out_gate) * linear(x, torch.softmax(R, dim=-2))
+
+
+@in_full_precision
+def mul_mcfc(x: Tensor, R: Tensor, out_gate: Tensor, bias: Tensor) -> Tensor:
+    """``y = exp(mcfc(log(|x| + eps)) + bias)``: products of absolute values (Hoedt et al. 2021).
+
+    Args:
+        R, out_gate: of :func:`mcfc`.
+        bias: ``(out_features,)``.
+    """
+    return torch.exp(mcfc(log_abs(x), R, out_gate) + bias)
+
+
+@in_full_precision
+def gated_nau_nmu(x: Tensor, W: Tensor, W_mul: Tensor, gate_logits: Tensor) -> Tensor:
+    """``y = g * nau(x, W) + (1 - g) * nmu(x, W_mul)``, ``g = sigmoid(gate_logits)`` (Madsen & Johansen, appendix).
+
+    1 - g is a sigmoid of its own: subtracted, it has no correct digits where the gate is nearly open. A path whose gate
+    is shut contributes 0, even if its product overflows; the factors of such a product are replaced by 1, since they
+    would make its gradient NaN.
+    """
+    multiplies = torch.sigmoid(-gate_logits)
+    w = clip(W_mul, 0, 1)
+    factors = w * x.unsqueeze(-2) + (1 - w)
+    m = product(torch.where(multiplies.unsqueeze(-1) > 0, factors, 1.0))
+    return gated(torch.sigmoid(gate_logits), nau(x, W)) + multiplies * m
 
 
 def sparsity(W: Tensor) -> Tensor:

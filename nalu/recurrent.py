@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nalu import functional
-from nalu.units.base import check_features
+from nalu.units.base import check_features, check_input
 
 
 class ArithmeticCell(nn.Module):
@@ -41,8 +41,17 @@ class ArithmeticCell(nn.Module):
         return x.new_full((*x.shape[:-1], self.hidden_size), self.start)
 
     def forward(self, x: Tensor, h: Tensor) -> Tensor:
+        check_input(x, self.input_size, "input_size")
+        _check_state(h, x, self.hidden_size)
         new: Tensor = self.unit(torch.cat([x, h], dim=-1))
         return new
+
+
+def _check_state(state: Tensor, x: Tensor, hidden_size: int) -> None:
+    """Raise a RuntimeError unless a state has the batch of the input and the width of the cell."""
+    expected = (*x.shape[:-1], hidden_size)
+    if state.shape != expected:
+        raise RuntimeError(f"the state must have shape {tuple(expected)}, got {tuple(state.shape)}")
 
 
 class _TorchCell(nn.Module):
@@ -69,6 +78,11 @@ class _TorchCell(nn.Module):
 
     def _zeros(self, x: Tensor) -> Tensor:
         return x.new_zeros((*x.shape[:-1], self.hidden_size))
+
+    def _check(self, x: Tensor, *states: Tensor) -> None:
+        check_input(x, self.input_size, "input_size")
+        for state in states:
+            _check_state(state, x, self.hidden_size)
 
     def _input(self, x: Tensor) -> Tensor:
         return functional.affine(x, self.weight_ih, self.bias_ih)
@@ -107,6 +121,7 @@ class RNNCell(_TorchCell):
         return self._zeros(x)
 
     def forward(self, x: Tensor, h: Tensor) -> Tensor:
+        self._check(x, h)
         z = self._input(x) + self._hidden(h)
         return torch.tanh(z) if self.nonlinearity == "tanh" else F.relu(z)
 
@@ -124,6 +139,7 @@ class GRUCell(_TorchCell):
         return self._zeros(x)
 
     def forward(self, x: Tensor, h: Tensor) -> Tensor:
+        self._check(x, h)
         r_x, z_x, n_x = self._input(x).chunk(3, dim=-1)
         r_h, z_h, n_h = self._hidden(h).chunk(3, dim=-1)
         r, z = torch.sigmoid(r_x + r_h), torch.sigmoid(z_x + z_h)
@@ -145,6 +161,7 @@ class LSTMCell(_TorchCell):
 
     def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         h, c = state
+        self._check(x, h, c)
         return self.update(self._input(x) + self._hidden(h), c)
 
     @staticmethod

@@ -27,9 +27,9 @@ def project_gradients_(model: nn.Module) -> None:
 
 
 def sparsity_penalty(model: nn.Module) -> Tensor:
-    """Sum over the clipped units of ``model`` of their mean distance to {-1, 0, 1}: a scalar, ``(S,)`` for an Ensemble.
+    """Sum over the units of ``model`` of the mean distance of their weights to {-1, 0, 1}: a scalar, or ``(S,)``.
 
-    Of every module with ``sparsity_penalty()``; zero for a model without such units.
+    Of every module with ``sparsity_penalty()``, which is every unit with weights of its own; zero for other models.
     """
     return _sum(_each(model, "sparsity_penalty"))
 

@@ -9,15 +9,15 @@ import torch
 from torch import Tensor
 
 FOR_TORCH = ("weight_decay", "amsgrad", "maximize")
-"""Options of a parameter group that the shorter way leaves out."""
+"""Options of a parameter group that the shorter way does not know."""
 
 
 class Adam(torch.optim.Adam):
     """``torch.optim.Adam(..., fused=True)`` to the last bit, its parameter groups and its state_dict included.
 
-    A step of torch's spends more time in preparing the arithmetic than in it, when all parameters of an ensemble are a
-    few thousand numbers. This one goes straight there, without hooks, gradient scaling and whatever else nobody here
-    asked for.
+    When all parameters of an ensemble are a few thousand numbers, a step of torch's spends more time on preparing the
+    arithmetic than on the arithmetic. This one goes straight there. Where more is asked for (closures, hooks, gradient
+    scaling, weight decay, ...), the step is torch's.
 
     Args:
         params: parameters or groups of them, as torch's; real, of one device and dtype in each group.
@@ -30,17 +30,35 @@ class Adam(torch.optim.Adam):
         super().__init__(params, lr=lr, betas=betas, eps=eps, fused=True)
 
     def step(self, closure: Any = None) -> Any:
-        """One step on all parameters that have a gradient; as torch's, by torch's where more is asked for."""
-        if closure is not None or any(group[name] for group in self.param_groups for name in FOR_TORCH):
-            return super().step(closure)
+        """One step on all parameters that have a gradient; as torch's."""
+        if closure is not None or self._asks_for_more():
+            return self._torch_step(closure)
         groups = [[p for p in group["params"] if p.grad is not None] for group in self.param_groups]
         if not all(self.state[parameter] for parameters in groups for parameter in parameters):
-            return super().step()  # makes the state of those that have none
+            return self._torch_step()  # makes the state of those that have none
         with torch.no_grad():
             for group, parameters in zip(self.param_groups, groups, strict=True):
                 if parameters:
                     self._step(group, parameters)
         return None
+
+    def _torch_step(self, closure: Any = None) -> Any:
+        # The hooks belong to a wrapper, which torch puts around the step of a class when it makes the first instance.
+        step: Any = torch.optim.Adam.step
+        if not hasattr(step, "hooked"):
+            step = self.profile_hook_step(step)
+        return step(self, closure)
+
+    def _asks_for_more(self) -> bool:
+        """Whether only torch's step does what is wanted; GradScaler says so by attributes of the optimiser."""
+        return bool(
+            getattr(self, "grad_scale", None) is not None
+            or getattr(self, "found_inf", None) is not None
+            or self._optimizer_step_pre_hooks
+            or self._optimizer_step_post_hooks
+            or any(group[name] for group in self.param_groups for name in FOR_TORCH)
+            or any(isinstance(group["lr"], Tensor) for group in self.param_groups)
+        )
 
     def _step(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
         states = [self.state[parameter] for parameter in parameters]

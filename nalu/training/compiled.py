@@ -13,6 +13,7 @@ import shutil
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
@@ -50,10 +51,10 @@ class CompiledBackward:
         objective: gives from the model and the inputs, which are tensors, what is minimised, ``(S,)``, and a tensor
             that is reported. The gradient is that of the sum over members, so that no member's depends on its
             companions.
-        compiled: compile it at the first call; the results differ from uncompiled ones in rounding only. Then inputs
-            must keep their shapes, and whatever else may change from call to call must be a parameter or a buffer of
-            the model, or an input: all else stays as it was. Where compiling fails, a warning says so, and the call
-            is not compiled.
+        compiled: compile it at the first call; the results differ from uncompiled ones in rounding only. Inputs and
+            parameters must then keep shape, dtype, device and memory layout, which is checked. Whatever else may change
+            from call to call must be a parameter or a buffer of the model, or an input: all else stays as it was. If
+            compiling fails, a warning says so, and calls are not compiled.
 
     Example:
         >>> model = Ensemble(lambda: NAC(2, 1), seeds=range(3))
@@ -66,22 +67,26 @@ class CompiledBackward:
     def __init__(self, model: nn.Module, objective: Objective, *, compiled: bool = False) -> None:
         self._model = model
         self._objective = objective
-        self._parameters = {name: tensor for name, tensor in model.named_parameters() if tensor.requires_grad}
-        self._others = {
-            name: tensor
-            for name, tensor in (*model.named_parameters(), *model.named_buffers())
-            if name not in self._parameters
-        }
+        # Where the tensors are kept, and not the tensors: loading a state_dict may put others in their place.
+        slots = list(_slots(model))
+        self._trained = [slot for slot in slots if slot.is_trained]
+        self._others = [slot for slot in slots if not slot.is_trained]
         self._to_compile = compiled
         self._compiled: Callable[..., Sequence[Tensor]] | None = None
+        self._signature: list[Signature] = []
 
     def __call__(self, *inputs: Tensor) -> Tensor:
-        """Set the gradients; return what the objective reports, detached."""
+        """Set the gradients; return what the objective reports, detached.
+
+        Raises:
+            ValueError: when it is compiled, and a tensor has another shape, dtype, device or memory layout than before.
+        """
         if self._to_compile:
             self._to_compile = False
             try:
                 with _quiet():
                     compiled = self._compile(inputs)
+                    self._signature = [_signature(tensor) for tensor in (*self._tensors(), *inputs)]
                     reported = self._compiled_call(compiled, inputs)
                 self._compiled = compiled
                 return reported
@@ -89,15 +94,18 @@ class CompiledBackward:
                 warnings.warn(f"training is not compiled: {str(error).strip().splitlines()[0]}", stacklevel=2)
         if self._compiled is not None:
             return self._compiled_call(self._compiled, inputs)
-        for parameter in self._parameters.values():
-            parameter.grad = None
+        for slot in self._trained:
+            slot.tensor.grad = None
         minimised, reported = self._objective(self._model, *inputs)
         minimised.sum().backward()
         return reported.detach()
 
     def _compiled_call(self, compiled: Callable[..., Sequence[Tensor]], inputs: Sequence[Tensor]) -> Tensor:
-        *gradients, reported = compiled(*self._tensors(), *inputs)
-        for parameter, gradient in zip(self._parameters.values(), gradients, strict=True):
+        tensors = [*self._tensors(), *inputs]
+        self._check(tensors)
+        *gradients, reported = compiled(*tensors)
+        for slot, gradient in zip(self._trained, gradients, strict=True):
+            parameter = slot.tensor
             if gradient.stride() != parameter.stride():
                 # A fused optimiser on the CPU reads both as they lie in memory.
                 gradient = torch.empty_like(parameter).copy_(gradient)
@@ -105,12 +113,23 @@ class CompiledBackward:
         return reported
 
     def _tensors(self) -> list[Tensor]:
-        return [tensor.detach() for tensor in (*self._parameters.values(), *self._others.values())]
+        return [slot.tensor.detach() for slot in (*self._trained, *self._others)]
+
+    def _check(self, tensors: Sequence[Tensor]) -> None:
+        """Compiled code reads memory as it lay at the first call; torch's own guards would cost half of a call."""
+        for number, (tensor, expected) in enumerate(zip(tensors, self._signature, strict=True)):
+            if _signature(tensor) != expected:
+                slots = [*self._trained, *self._others]
+                what = slots[number].name if number < len(slots) else f"input {number - len(slots)}"
+                raise ValueError(
+                    f"compiled for {what} of shape {tuple(expected[0])}, strides {expected[1]}, {expected[2]} on "
+                    f"{expected[3]}; got {tuple(tensor.shape)}, {tensor.stride()}, {tensor.dtype} on {tensor.device}"
+                )
 
     def _compile(self, inputs: Sequence[Tensor]) -> Callable[..., Sequence[Tensor]]:
         whole = _Whole(self._model, self._objective)
-        names = [f"model.{name}" for name in (*self._parameters, *self._others)]
-        differentiated = len(self._parameters)
+        names = [f"model.{slot.name}" for slot in (*self._trained, *self._others)]
+        differentiated = len(self._trained)
 
         def total(parameters: dict[str, Tensor], others: dict[str, Tensor], inputs: Sequence[Tensor]) -> Any:
             minimised, reported = functional_call(whole, {**parameters, **others}, tuple(inputs))
@@ -145,6 +164,43 @@ def _drop_copies(graph: GraphModule) -> None:
             node.replace_all_uses_with(node.args[0])
             graph.graph.erase_node(node)
     graph.recompile()
+
+
+Signature = tuple[torch.Size, tuple[int, ...], torch.dtype, torch.device]
+"""What compiled code takes for granted of a tensor."""
+
+
+def _signature(tensor: Tensor) -> Signature:
+    return tensor.shape, tensor.stride(), tensor.dtype, tensor.device
+
+
+@dataclass(frozen=True)
+class _Slot:
+    """The place of a parameter or buffer in its module."""
+
+    name: str
+    holder: dict[str, Tensor | None]
+    leaf: str
+    is_trained: bool
+
+    @property
+    def tensor(self) -> Tensor:
+        """What is there now."""
+        tensor = self.holder[self.leaf]
+        assert tensor is not None
+        return tensor
+
+
+def _slots(model: nn.Module) -> Iterator[_Slot]:
+    """Of all parameters, then of all buffers; each tensor once."""
+    seen: set[int] = set()
+    for kind in ("_parameters", "_buffers"):
+        for path, module in model.named_modules():
+            for leaf, tensor in getattr(module, kind).items():
+                if tensor is not None and id(tensor) not in seen:
+                    seen.add(id(tensor))
+                    name = f"{path}.{leaf}" if path else leaf
+                    yield _Slot(name, getattr(module, kind), leaf, tensor.requires_grad)
 
 
 class _Whole(nn.Module):

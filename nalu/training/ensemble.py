@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+import operator
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -34,9 +36,9 @@ class Ensemble(nn.Module):
 
     Raises:
         ValueError: when ``seeds`` is empty, the built networks differ in their parameters, or parameters are tied.
+        TypeError: when ``seeds`` are no whole numbers.
 
-    Not for layers that draw random numbers or change buffers in a forward pass (dropout, batch normalisation in
-    training mode): ``vmap`` refuses them.
+    Not for layers that draw random numbers in a forward pass (dropout in training mode): ``vmap`` refuses them.
 
     Example:
         >>> model = Ensemble(lambda: nn.Sequential(NAC(100, 2), NAC(2, 1)), seeds=range(25))
@@ -47,9 +49,7 @@ class Ensemble(nn.Module):
     def __init__(self, build: Callable[[], nn.Module], seeds: Sequence[int], *, natively_batched: bool = False) -> None:
         super().__init__()
         self.natively_batched = natively_batched
-        self.seeds = tuple(int(seed) for seed in seeds)
-        if not self.seeds:
-            raise ValueError("an Ensemble needs at least one seed, got none")
+        self.seeds = _checked(seeds)
         members = [_seeded(build, seed) for seed in self.seeds]
         if len(list(members[0].named_parameters(remove_duplicate=False))) != len(list(members[0].parameters())):
             raise ValueError("an Ensemble cannot hold tied parameters (one tensor under two names)")
@@ -74,15 +74,28 @@ class Ensemble(nn.Module):
 
         Returns:
             What the network returns, every tensor with a new first axis of size S.
+
+        Raises:
+            ValueError: when an input has another first axis, and is not ``shared``.
         """
-        if self.natively_batched and not shared:
-            return self.template(*inputs)
+        if not shared:
+            self._check(inputs)
+            if self.natively_batched:
+                return self.template(*inputs)
 
         def member(tensors: dict[str, Tensor], *x: Any) -> Any:
             return functional_call(self.template, tensors, x)
 
         in_dims = (0, *[None if shared else 0 for _ in inputs])
         return vmap(member, in_dims=in_dims)(self.stacked(), *inputs)
+
+    def _check(self, inputs: Sequence[Any]) -> None:
+        for x in inputs:
+            if isinstance(x, Tensor) and (x.ndim == 0 or x.shape[0] != len(self)):
+                raise ValueError(
+                    f"the first axis of an input must be that of the {len(self)} seeds, got shape {tuple(x.shape)}; "
+                    "with shared=True all seeds see the same input"
+                )
 
     def stacked(self) -> dict[str, Tensor]:
         """The parameters and buffers by their names in a member, each with the seed as first axis."""
@@ -121,10 +134,26 @@ class Ensemble(nn.Module):
         return f"seeds={len(self)}"
 
 
+_generator = threading.Lock()
+"""Held while torch's generator, which all threads share, is that of one member."""
+
+
 def _seeded(build: Callable[[], nn.Module], seed: int) -> nn.Module:
-    with torch.random.fork_rng():
+    with _generator, torch.random.fork_rng():
         torch.manual_seed(seed)
         return build()
+
+
+def _checked(seeds: Sequence[int]) -> tuple[int, ...]:
+    if not isinstance(seeds, Iterable):
+        raise TypeError(f"seeds must be a sequence of whole numbers such as range({seeds}), got {seeds!r}")
+    result = tuple(seeds)
+    if not result:
+        raise ValueError("an Ensemble needs at least one seed, got none")
+    try:
+        return tuple(operator.index(seed) for seed in result)
+    except TypeError:
+        raise TypeError(f"seeds must be whole numbers, got {result}") from None
 
 
 def _tensors(module: nn.Module) -> dict[str, Tensor]:

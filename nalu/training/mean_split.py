@@ -57,17 +57,21 @@ def deviation(W: Tensor, axes: Sequence[int]) -> Tensor:
     return W
 
 
-class MeanSplit:
+class MeanSplit(torch.optim.Optimizer):
     """An elementwise optimiser (Adam, SGD, ...) that works on means and deviations of the parameters.
 
-    The optimiser holds one variable a part of :func:`split`. These are steps, not weights: they start each step at 0,
-    get the parts of the gradient, and what the optimiser makes of them, split the same way, is added to the parameter.
-    The parameters themselves stay what they are, and so do clipping, snapping and saving of their units.
+    The optimiser holds one variable for each part of :func:`split`. These are steps, not weights: they start each step
+    at 0, get the parts of the gradient, and what the optimiser makes of them, split the same way, is added to the
+    parameter. The parameters themselves stay as they are, and so do clipping, snapping and saving of their units.
+
+    It is a ``torch.optim.Optimizer`` of the parameters, with the settings of the optimiser inside: schedulers, closures
+    and a GradScaler work on it.
 
     Args:
         parameters: each with the axes along which it is split; none: the optimiser works on it as it is.
-        build: makes the optimiser of its variables, say ``lambda variables: torch.optim.Adam(variables, lr=0.01)``.
-            One that also moves variables with zero gradient by their size (weight decay) finds nothing to move.
+        build: makes the optimiser of its variables, say ``lambda variables: torch.optim.Adam(variables, lr=0.01)``, in
+            one parameter group. One that also moves variables with zero gradient by their size (weight decay) finds
+            nothing to move.
 
     Example:
         >>> layer = nn.Linear(100, 2)
@@ -86,35 +90,43 @@ class MeanSplit:
             [torch.zeros_like(part) for part in split(parameter.detach(), axes)] for parameter, axes in self._parameters
         ]
         self._optimizer = build([variable for variables in self._variables for variable in variables])
-
-    @property
-    def param_groups(self) -> list[dict[str, Any]]:
-        """The settings of the optimiser, such as the learning rate, which may be changed between steps."""
-        return self._optimizer.param_groups
-
-    def zero_grad(self) -> None:
-        """Forget the gradients of the parameters."""
-        for parameter, _ in self._parameters:
-            parameter.grad = None
+        (settings,) = map(_settings, self._optimizer.param_groups)
+        super().__init__([parameter for parameter, _ in self._parameters], settings)
 
     @torch.no_grad()
-    def step(self) -> None:
-        """One step on all parameters that have a gradient."""
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """One step on all parameters that have a gradient.
+
+        Args:
+            closure: computes the gradients, and the loss that is returned.
+        """
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
         for (parameter, axes), variables in zip(self._parameters, self._variables, strict=True):
             gradients = [None] * len(variables) if parameter.grad is None else split(parameter.grad, axes)
             for variable, gradient in zip(variables, gradients, strict=True):
                 variable.grad = gradient
+        self._optimizer.param_groups[0].update(_settings(self.param_groups[0]))
         self._optimizer.step()
         for (parameter, axes), variables in zip(self._parameters, self._variables, strict=True):
             for variable, deviating in zip(variables, parts(axes), strict=True):
                 # An elementwise step on deviations has a mean of its own, which would be a step of another part.
                 parameter.add_(deviation(variable, deviating))
                 variable.zero_()
+        return loss
 
     def state_dict(self) -> dict[str, Any]:
         """What the optimiser remembers, to be saved."""
+        self._optimizer.param_groups[0].update(_settings(self.param_groups[0]))
         return self._optimizer.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from :meth:`state_dict`."""
         self._optimizer.load_state_dict(state)
+        self.param_groups[0].update(_settings(self._optimizer.param_groups[0]))
+
+
+def _settings(group: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in group.items() if name != "params"}

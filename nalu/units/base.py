@@ -32,6 +32,14 @@ class ArithmeticUnit(nn.Module, ABC):
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor: ...
 
+    def checked(self, x: Tensor) -> Tensor:
+        """The input of :meth:`forward` itself.
+
+        Raises:
+            RuntimeError: for inputs of another width, or of integers, as from ``nn.Linear``.
+        """
+        return check_input(x, self.in_features)
+
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}"
 
@@ -58,6 +66,10 @@ class WeightedUnit(ArithmeticUnit):
         """
         return {"": self.W}
 
+    def sparsity_penalty(self) -> Tensor:
+        """Mean distance of the main weights to {-1, 0, 1}, a scalar; ``(S,)`` for stacked weights."""
+        return functional.sparsity(self.W).mean(dim=(-2, -1))
+
 
 def check_features(in_features: int, out_features: int) -> tuple[int, int]:
     """The two sizes of a layer, or a ValueError that names the wrong one."""
@@ -65,6 +77,15 @@ def check_features(in_features: int, out_features: int) -> tuple[int, int]:
         if value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
     return in_features, out_features
+
+
+def check_input(x: Tensor, features: int, name: str = "in_features") -> Tensor:
+    """The input itself, or a RuntimeError, as from ``nn.Linear``, if its width or its dtype is wrong."""
+    if x.ndim == 0 or x.shape[-1] != features:
+        raise RuntimeError(f"the last dimension of the input must be {name} = {features}, got shape {tuple(x.shape)}")
+    if not x.is_floating_point():
+        raise RuntimeError(f"the input must be of a floating-point dtype, got {x.dtype}")
+    return x
 
 
 class ClippedUnit(WeightedUnit):
@@ -100,17 +121,19 @@ class ClippedUnit(WeightedUnit):
 
     @torch.no_grad()
     def clip_(self) -> None:
-        """Project the weights into their range; see :func:`nalu.after_step_`."""
+        """Project the weights into their range; see :func:`nalu.after_step_`.
+
+        Raises:
+            RuntimeError: when ``W_hat`` is no parameter, because the weights are parametrised.
+        """
+        if "W_hat" not in self._parameters:
+            raise RuntimeError(f"{type(self).__name__} cannot clip W_hat, which is parametrised and no parameter")
         self.W_hat.clamp_(self.lower, 1.0)
 
     @torch.no_grad()
     def project_gradient_(self) -> None:
         """Drop what would lead out of the range; see :func:`nalu.project_gradients_`."""
         functional.project_gradient_(self.W_hat, self.lower, 1.0)
-
-    def sparsity_penalty(self) -> Tensor:
-        """Mean distance of the weights to {-1, 0, 1}, a scalar; ``(S,)`` for stacked weights."""
-        return functional.sparsity(self.W).mean(dim=(-2, -1))
 
     def regularizer(self) -> Tensor:
         """What the paper adds to the loss: :meth:`sparsity_penalty`."""

@@ -39,8 +39,8 @@ class MCFC(WeightedUnit):
         if self.in_features == self.out_features:
             nn.init.eye_(self.R)
         else:
-            nn.init.orthogonal_(self.R)
-        nn.init.orthogonal_(self.gate_weight.unsqueeze(-1))
+            _orthogonal_(self.R)
+        _orthogonal_(self.gate_weight.unsqueeze(-1))
         nn.init.zeros_(self.gate_bias)
 
     @property
@@ -74,7 +74,7 @@ class MCFC(WeightedUnit):
         return -(self.R.square().mean(dim=(-2, -1)) + gate)
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.mcfc(x, self.R, self.out_gate)
+        return functional.mcfc(self.checked(x), self.R, self.out_gate)
 
 
 @final
@@ -99,4 +99,10 @@ class MulMCFC(ArithmeticUnit):
         nn.init.zeros_(self.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.exp(self.mcfc(functional.log_abs(x)) + self.bias)
+        return functional.mul_mcfc(self.checked(x), self.mcfc.R, self.mcfc.out_gate, self.bias)
+
+
+def _orthogonal_(parameter: Tensor) -> None:
+    """Orthogonal initialisation, also in half precision, in which torch cannot decompose matrices."""
+    full = torch.empty_like(parameter, dtype=torch.promote_types(parameter.dtype, torch.float32))
+    parameter.copy_(nn.init.orthogonal_(full))

@@ -61,7 +61,7 @@ class NAC(TanhSigmoidUnit):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.nac(x, self.W)
+        return functional.nac(self.checked(x), self.W)
 
 
 @final
@@ -88,7 +88,7 @@ class NACMul(TanhSigmoidUnit):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.nac_mul(x, self.W, self.eps)
+        return functional.nac_mul(self.checked(x), self.W, self.eps)
 
 
 @final
@@ -125,7 +125,7 @@ class NACMulSigma(WeightedUnit):
         init.saturate_sigmoid_(self.W_hat, self.W.round())
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.nac_mul(x, self.W)
+        return functional.nac_mul(self.checked(x), self.W)
 
 
 class ExpectedWeightUnit(WeightedUnit):
@@ -172,7 +172,7 @@ class SoftmaxNAC(ExpectedWeightUnit):
             nn.init.xavier_uniform_(logits, gain=math.sqrt(0.5))
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.nac(x, self.W)
+        return functional.nac(self.checked(x), self.W)
 
 
 @final
@@ -202,7 +202,7 @@ class GumbelNAC(ExpectedWeightUnit):
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
-            return functional.nac(x, self.W)
+            return functional.nac(self.checked(x), self.W)
         uniform = self.noise(self.W_plus.new_empty(3, *self.W_plus.shape))
         W = functional.gumbel_softmax_weight(self.W_plus, self.W_minus, uniform, self.temperature)
-        return functional.nac(x, W)
+        return functional.nac(self.checked(x), W)

@@ -100,7 +100,7 @@ class NALUBase(WeightedUnit):
 
     def forward(self, x: Tensor) -> Tensor:
         W_mul = self.W_mul if self.separate_weights else None
-        return functional.nalu(x, self.W, self.gate_logits(x), W_mul, self.eps)
+        return functional.nalu(self.checked(x), self.W, self.gate_logits(x), W_mul, self.eps)
 
 
 @final
@@ -234,4 +234,4 @@ class INALU(WeightedUnit):
         return missing + F.relu(init.SATURATED - self.gate_bias.abs()).mean(dim=-1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.inalu(x, self.W, self.W_mul, self.gate_bias, self.eps)
+        return functional.inalu(self.checked(x), self.W, self.W_mul, self.gate_bias, self.eps)

@@ -26,7 +26,7 @@ class NAU(ClippedUnit):
     _init = staticmethod(init.nau_)
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.nau(x, self.W_hat)
+        return functional.nau(self.checked(x), self.W_hat)
 
 
 @final
@@ -41,7 +41,7 @@ class NMU(ClippedUnit):
     _init = staticmethod(init.nmu_)
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.nmu(x, self.W_hat)
+        return functional.nmu(self.checked(x), self.W_hat)
 
 
 @final
@@ -65,8 +65,8 @@ class SNMU(ClippedUnit):
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
-            return functional.nmu(x, self.W_hat)
-        return functional.snmu(x, self.W_hat, 1 + 4 * self.noise(x))
+            return functional.nmu(self.checked(x), self.W_hat)
+        return functional.snmu(self.checked(x), self.W_hat, 1 + 4 * self.noise(x))
 
 
 @final
@@ -99,7 +99,7 @@ class NMRU(ClippedUnit):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.nmru(x, self.W_hat, self.eps)
+        return functional.nmru(self.checked(x), self.W_hat, self.eps)
 
 
 @final
@@ -114,7 +114,7 @@ class NACMulNMU(ClippedUnit):
     _init = staticmethod(init.nmu_)
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.nac_mul(x, self.W)
+        return functional.nac_mul(self.checked(x), self.W)
 
 
 @final
@@ -144,7 +144,4 @@ class GatedNAUNMU(ArithmeticUnit):
         return functional.linear(x, self.G)
 
     def forward(self, x: Tensor) -> Tensor:
-        logits = self.gate_logits(x)
-        # 1 - g as a sigmoid of its own: subtracted, it has no correct digits where the gate is nearly open.
-        y: Tensor = torch.sigmoid(logits) * self.nau(x) + torch.sigmoid(-logits) * self.nmu(x)
-        return y
+        return functional.gated_nau_nmu(self.checked(x), self.nau.W_hat, self.nmu.W_hat, self.gate_logits(x))

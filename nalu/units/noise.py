@@ -19,14 +19,17 @@ _MULTIPLIERS = (0x7FEB352D, 0x846CA68B - (1 << 32))
 
 
 def uniform(key: Tensor, step: Tensor, like: Tensor) -> Tensor:
-    """Independent numbers from U(0, 1), ends excluded, of the shape, dtype and device of ``like``.
+    """Independent numbers from U(0, 1), ends excluded, of the shape and device of ``like``.
+
+    They are of its dtype, too, or of float32 where that has half precision: there, the largest would be rounded to 1.
 
     Args:
         key, step: int64 scalars; other keys or steps give other numbers.
     """
     position = torch.arange(like.numel(), device=like.device).view(like.shape)
     bits = _mix(position + _mix(step + _mix(key)))
-    return ((bits >> 9).to(like.dtype) + 0.5) * 2.0**-23  # 23 bits: exact in float32, and never 1
+    dtype = torch.promote_types(like.dtype, torch.float32)
+    return ((bits >> 9).to(dtype) + 0.5) * 2.0**-23  # 23 bits: exact in float32, and never 1
 
 
 def _mix(x: Tensor) -> Tensor:

@@ -85,7 +85,7 @@ class RealNPU(PowerUnit):
     has_imaginary = False
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.npu(x, self.W_re, None, self.g, self.eps)
+        return functional.npu(self.checked(x), self.W_re, None, self.g, self.eps)
 
 
 @final
@@ -98,4 +98,4 @@ class NPU(PowerUnit):
     has_imaginary = True
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.npu(x, self.W_re, self.W_im, self.g, self.eps)
+        return functional.npu(self.checked(x), self.W_re, self.W_im, self.g, self.eps)

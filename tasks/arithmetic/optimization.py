@@ -18,7 +18,7 @@ AXES: dict[Split, tuple[int, ...]] = {"none": (), "inputs": (INPUTS,), "units": 
 
 def split_optimizer(
     model: nn.Module, split: Split, build: Callable[[Iterable[Tensor]], torch.optim.Optimizer]
-) -> torch.optim.Optimizer | MeanSplit:
+) -> torch.optim.Optimizer:
     """What ``build`` makes for the parameters of an ensemble, or for their means and deviations.
 
     The first axis of a parameter is the seed, along which nothing may be mixed; a vector has no units beside its

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from nalu.init import Init
+from nalu.units import UNITS
+from nalu.units.base import ClippedUnit
 from tasks.arithmetic import thresholds
 from tasks.arithmetic.problem import Operation
 from tasks.harness import config as harness
@@ -89,6 +91,11 @@ class Config(harness.Config):
     def resolved(self) -> Config:
         """With the settings of the cell where none are given."""
         return self.with_defaults(self.recipe)
+
+    @property
+    def is_clipped(self) -> bool:
+        """Whether the cell is a unit of clipped weights, to which the sparsity regulariser belongs."""
+        return self.cell in UNITS and isinstance(UNITS[self.cell].build(1, 1), ClippedUnit)
 
     def threshold(self, length: int) -> float:
         """The error below which a seed is solved at a test length."""

@@ -52,7 +52,9 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
     def objective(model: nn.Module, uniform: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         x, y = data.examples(uniform)
         prediction = model(x)
-        loss = centred_loss(prediction, y, recipe.bias_weight) + weight * sparsity_penalty(model)
+        loss = centred_loss(prediction, y, recipe.bias_weight)
+        if config.is_clipped:
+            loss = loss + weight * sparsity_penalty(model)
         return loss, squared_error(prediction, y)
 
     backward = CompiledBackward(model, objective, compiled=worth_compiling(config.steps))
