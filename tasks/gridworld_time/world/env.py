@@ -28,8 +28,8 @@ ID = "nalu/GridWorldTime-v0"
 class GridWorldTime(gymnasium.Env[dict[str, np.ndarray], np.int64]):
     """Step on the red square exactly at time T (Trask et al. 2018, section 4.5).
 
-    **World.** 5 x 5 cells, surrounded by a wall. The agent (grey) and the target (red) start on different cells; all 600
-    ordered pairs are equally likely. The instruction T, uniform in ``times`` (5 to 12), says when to arrive.
+    **World.** 5 x 5 cells, surrounded by a wall. The agent (grey) and the target (red) start on different cells; all
+    600 ordered pairs are equally likely. The instruction T, uniform in ``times`` (5 to 12), says when to arrive.
 
     **Actions.** ``Discrete(5)``: 0 UP, 1 DOWN, 2 LEFT, 3 RIGHT, 4 PASS. A move into the wall leaves the agent where it
     is, but takes a step of time.
