@@ -36,15 +36,14 @@ class Config(harness.Config):
     observation: Observation = "symbolic"
     """The observation: two planes of 5 x 5 (agent, target), or a picture of 56 x 56 pixels."""
     instruction_path: InstructionPath = "lstm"
-    """How T reaches the agent: into the LSTM; also through a NAC into the LSTM (the paper's agent); or only into an
-    accumulator, which the policy reads."""
+    """How T reaches the agent: into the LSTM; also through a NAC into the LSTM (as published); or only into an
+    accumulator that the policy reads."""
     instruction_at: InstructionAt = "every-step"
     """With paths lstm and nac: T is an input at every step, or only at the start and 0 later."""
     memory: Memory | None = None
     """lstm or none; by default lstm, with an accumulator none."""
     unit: Unit = "ternary"
-    """The unit in the accumulator: ternary (weights rounded to -1, 0, 1), nac, nau, linear (unconstrained) or oracle
-    (fixed weights, computes T - t)."""
+    """The accumulator's unit: ternary (weights -1, 0 or 1), nac, nau, linear (unconstrained) or oracle (fixed: T - t)."""
     units: int | None = None
     """Outputs of the unit in the accumulator, by default 4 (oracle: 1), or of the NAC, by default 1."""
     counts: Counts = "time"
