@@ -43,7 +43,7 @@ class Config(harness.Config):
     memory: Memory | None = None
     """lstm or none; by default lstm, with an accumulator none."""
     unit: Unit = "ternary"
-    """The accumulator's unit: ternary (weights -1, 0 or 1), nac, nau, linear (unconstrained) or oracle (fixed: T - t)."""
+    """The accumulator's unit: ternary (weights -1, 0, 1), nac, nau, linear (unconstrained) or oracle (fixed: T - t)."""
     units: int | None = None
     """Outputs of the unit in the accumulator, by default 4 (oracle: 1), or of the NAC, by default 1."""
     counts: Counts = "time"
