@@ -19,9 +19,9 @@ from benchmarks.command import main
 from benchmarks.contender import FLOOR, Contender, Target, ours, repeated
 from benchmarks.products import Products
 from tasks.gridworld_time import TASK
-from tasks.gridworld_time.env import GridWorldTimeVector
-from tasks.gridworld_time.pictures import Observation
-from tasks.gridworld_time.train import Config
+from tasks.gridworld_time.options import Config
+from tasks.gridworld_time.world.rendering import Observation
+from tasks.gridworld_time.world.vector_env import GridWorldTimeVector
 from tasks.harness.contract import Snapshot
 from tasks.harness.streams import UniformStream
 

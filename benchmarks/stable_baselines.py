@@ -12,8 +12,9 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
 from benchmarks.contender import Slice, repeated
-from tasks.gridworld_time.env import ID, GridWorldTimeVector
-from tasks.gridworld_time.pictures import Observation
+from tasks.gridworld_time.world.env import ID
+from tasks.gridworld_time.world.rendering import Observation
+from tasks.gridworld_time.world.vector_env import GridWorldTimeVector
 
 ROLLOUT = 24
 """Steps of every environment between two updates: the length of our longest episodes."""

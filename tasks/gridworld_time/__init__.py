@@ -1,7 +1,10 @@
-"""The grid world: an agent that steps on a target exactly at a given time."""
+"""The grid world: an agent learns to step on a target exactly at a given time."""
 
-from tasks.gridworld_time.paper import SWEEP, figures, score, tables
-from tasks.gridworld_time.train import SMOKE, Config, train
+from tasks.gridworld_time.figures import figures
+from tasks.gridworld_time.options import SMOKE, Config
+from tasks.gridworld_time.results import score, tables
+from tasks.gridworld_time.sweep import SWEEP
+from tasks.gridworld_time.train import train
 from tasks.harness.contract import Task
 
 TASK = Task(

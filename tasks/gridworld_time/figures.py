@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tasks.gridworld_time.dynamics import Rules
-from tasks.gridworld_time.reference import arriving_at, best_blind, optimum, random_walk
-from tasks.gridworld_time.train import TRAINED, Config
+from tasks.gridworld_time.names import OBSERVATIONS, name, ordered
+from tasks.gridworld_time.options import TRAINED, Config
+from tasks.gridworld_time.published import FAR_T
+from tasks.gridworld_time.world.dynamics import Rules
+from tasks.gridworld_time.world.reference_policies import arriving_at, best_blind, optimum, random_walk
 from tasks.harness.finished_run import FinishedRun
 
 if TYPE_CHECKING:
@@ -17,40 +19,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 KINDS = {"reward": "reward, parts of the optimum", "exact": "exact arrivals", "time": "mean arrival time"}
-OBSERVATIONS = ("symbolic", "pixels")
-
-
-def name(options: Mapping[str, Any]) -> str:
-    """An agent in words."""
-    words = ["pixels"] if options["observation"] == "pixels" else []
-    if options["instruction_path"] == "accumulator":
-        words.append(f"accumulator, {options['unit']}" + (f" x {options['units']}" if options["units"] > 1 else ""))
-        if options["counts"] != "time":
-            words.append(f"counts {options['counts']}")
-        if options["memory"] == "lstm":
-            words.append("LSTM")
-    else:
-        words.append({"lstm": "T to the LSTM", "nac": "T also through a NAC"}[options["instruction_path"]])
-        if options["instruction_at"] == "start":
-            words.append("told once")
-    if options["hidden_size"] != Config.hidden_size:
-        words.append(f"hidden size {options['hidden_size']}")
-    return ", ".join(words)
-
-
-def ordered(runs: Sequence[FinishedRun]) -> list[FinishedRun]:
-    """Finished runs: symbolic before pixels, baseline first."""
-
-    def key(run: FinishedRun) -> tuple[int, int, str]:
-        options = run.options
-        rank = ("lstm", "nac", "accumulator").index(options["instruction_path"])
-        return OBSERVATIONS.index(options["observation"]), rank, name(options)
-
-    return sorted(runs, key=key)
 
 
 def figures(runs: Sequence[FinishedRun]) -> dict[str, Figure]:
-    """Greedy policy after training, all agents in one figure; with pixels where there are such runs."""
+    """One figure of the greedy policy after training: all agents, with one column for each kind of observation."""
     from matplotlib.figure import Figure
 
     by_observation = [
@@ -103,7 +75,7 @@ def _panel(axes: Axes, kind: str, runs: Sequence[FinishedRun]) -> None:
 
 
 def _references(axes: Axes, times: Sequence[int]) -> None:
-    """What simple policies earn, in grey; the paper's figure in words."""
+    """Draw the rewards of simple policies in grey, and mark the last T at which the paper's NAC agent is good."""
     rules = Rules()
     best = optimum(times, rules)
     blind = best_blind(TRAINED, rules)
@@ -115,5 +87,5 @@ def _references(axes: Axes, times: Sequence[int]) -> None:
     }
     for label, (curve, style) in curves.items():
         axes.plot(times, curve(times, rules) / best, linestyle=style, color="0.5", linewidth=1, label=label)
-    axes.axvline(19, color="0.5", linewidth=0.8)
-    axes.text(19, 0.02, " 19: end of the paper's NAC agent", fontsize="x-small", color="0.4")
+    axes.axvline(FAR_T, color="0.5", linewidth=0.8)
+    axes.text(FAR_T, 0.02, f" {FAR_T}: end of the paper's NAC agent", fontsize="x-small", color="0.4")

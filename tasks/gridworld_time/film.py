@@ -1,79 +1,48 @@
-"""Single episodes to look at: in letters, as a film strip, as an animation."""
+"""Episodes as pictures: film strips for TensorBoard, and an animation."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
-from tasks.gridworld_time.dynamics import DISTANCE, NEXT, START_AGENT, START_TARGET, Rules
-from tasks.gridworld_time.model import Agents, State
-from tasks.gridworld_time.pictures import pictures
-from tasks.gridworld_time.play import Episodes
+from tasks.gridworld_time.agent.model import Agents
+from tasks.gridworld_time.agent.recording import Episode, greedy_episodes
+from tasks.gridworld_time.options import Config
+from tasks.gridworld_time.world.rendering import pictures
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+SHOWN_START, SHOWN_T = 100, (8, 19)
+"""The start and the instructions of the shown episodes: one T from the training range, one beyond it."""
 ENLARGED = 4
-"""Of the animation: side of a pixel."""
+"""The animation enlarges each pixel to a square with this side."""
 MILLISECONDS = 250
+"""The duration of one time step in the animation."""
 COLUMNS = 10
+"""Pictures in one row of a film strip."""
 
 
-@dataclass(frozen=True)
-class Episode:
-    """What one agent did."""
-
-    cells: tuple[int, ...]
-    """Where it was at t = 0, 1, ..."""
-    actions: tuple[int, ...]
-    target: int
-    instruction: int
-
-    @property
-    def arrived(self) -> bool:
-        """Whether it ended on the target."""
-        return self.cells[-1] == self.target
-
-    @property
-    def best(self) -> int:
-        """The best arrival time."""
-        return int(Rules().best_arrival(DISTANCE[self.cells[0], self.target], self.instruction))
-
-    @property
-    def verdict(self) -> str:
-        """How it ended, in a few words."""
-        time = len(self.actions)
-        if not self.arrived:
-            return f"not arrived at the time-out, t = {time}"
-        late = time - self.best
-        off = f"{abs(late)} too {'late' if late > 0 else 'early'}" if late else "exact"
-        return f"arrived at t = {time}, T = {self.instruction}: {off}"
+def shown_episodes(config: Config, agents: Agents) -> list[Episode]:
+    """One episode of the first agent for each T of ``SHOWN_T``."""
+    return [greedy_episodes(config, agents, 0, [SHOWN_START], T)[0] for T in SHOWN_T]
 
 
-@torch.no_grad()
-def record_episode(
-    agents: Agents, seed: int, start: int, instruction: int, rules: Rules, limits: State | None = None
-) -> Episode:
-    """A greedy episode of the ``seed``-th agent."""
-    features = agents.features()
-    lanes = torch.ones(len(agents), 1, dtype=torch.long, device=features.device)
-    episodes = Episodes(agents, features, start * lanes, instruction * lanes, limits)
-    actions: list[int] = []
-    cells, target = [int(START_AGENT[start])], int(START_TARGET[start])
-    while cells[-1] != target and len(actions) < rules.time_out(instruction):
-        action = episodes.look()[0].argmax(dim=-1)
-        episodes.act(action)
-        actions.append(int(action[seed, 0]))
-        cells.append(int(NEXT[cells[-1], actions[-1]]))
-    return Episode(tuple(cells), tuple(actions), target, instruction)
+def film_strips(config: Config, agents: Agents) -> dict[str, Callable[[], Figure]]:
+    """For each shown episode, by tag, a function that draws its film strip."""
+
+    def draw(number: int) -> Figure:
+        return strip(shown_episodes(config, agents)[number])
+
+    return {f"episode/T_{T}": partial(draw, k) for k, T in enumerate(SHOWN_T)}
 
 
 def strip(episode: Episode) -> Figure:
-    """All pictures of an episode, side by side."""
+    """Draw all pictures of an episode side by side."""
     from matplotlib.figure import Figure
 
     rows = -(-len(episode.cells) // COLUMNS)
@@ -89,7 +58,7 @@ def strip(episode: Episode) -> Figure:
 
 
 def animate(episodes: list[Episode], path: Path) -> None:
-    """Write episodes, one after the other, as a GIF that repeats; under each picture a bar for t (grey) and for T."""
+    """Write the episodes, one after the other, as a looping GIF; bars below the picture show t (grey) and T (red)."""
     from PIL import Image
 
     frames = []
@@ -103,7 +72,7 @@ def animate(episodes: list[Episode], path: Path) -> None:
 
 
 def _frame(picture: np.ndarray, time: int, instruction: int, longest: int) -> np.ndarray:
-    """The picture above two bars as long as t and T are in parts of the longer one."""
+    """The picture above two bars, whose lengths are t and T as fractions of ``longest``."""
     side = len(picture)
     bars = np.zeros((8, side, 3), np.uint8)
     bars[1:4, : round(side * time / longest)] = 200

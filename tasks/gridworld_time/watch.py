@@ -11,12 +11,13 @@ import numpy as np
 from rich.console import Console
 from rich.live import Live
 
-from tasks.gridworld_time.dynamics import ACTIONS, STARTS
-from tasks.gridworld_time.env import LONGEST
-from tasks.gridworld_time.film import Episode, animate
-from tasks.gridworld_time.model import Agents
-from tasks.gridworld_time.pictures import text
-from tasks.gridworld_time.train import Config, greedy_episodes
+from tasks.gridworld_time.agent.model import Agents
+from tasks.gridworld_time.agent.recording import Episode, greedy_episodes
+from tasks.gridworld_time.film import animate
+from tasks.gridworld_time.options import Config
+from tasks.gridworld_time.world.arguments import LONGEST
+from tasks.gridworld_time.world.dynamics import ACTIONS, STARTS
+from tasks.gridworld_time.world.rendering import text
 from tasks.harness.cli.main import guarded
 from tasks.harness.cli.parsing import parse
 from tasks.harness.config import require
@@ -27,44 +28,48 @@ from tasks.harness.training.trained_seed import load_trained_seed
 
 @dataclass(frozen=True)
 class Watch:
-    """Play greedy episodes of a trained agent."""
+    """Show greedy episodes of a trained agent."""
 
     run: Path
     """The directory of a run of gridworld-time."""
     T: int = 12
     """The instruction: when to arrive."""
     episodes: int = 3
-    """How many; from starts drawn at random, always the same ones."""
+    """Number of episodes; their starts are drawn at random, but are the same in every call."""
     seed: int | None = None
-    """Whose agent; by default that of the run's first seed."""
+    """The seed of the agent; by default the run's first seed."""
     speed: float = 5.0
-    """Steps a second; without a terminal they are printed at once."""
+    """Time steps per second in a terminal; without a terminal, all actions are printed at once."""
     gif: Path | None = None
-    """Write the episodes as an animation to this file instead."""
+    """Write the episodes to this GIF file instead of showing them."""
 
     def __call__(self) -> None:
-        """Show the episodes, or write them."""
+        """Show the episodes, or write them to a file.
+
+        Raises:
+            UserError: for an invalid option, or a run that cannot be loaded.
+        """
         require(1 <= self.T <= LONGEST, f"--T must lie in 1..{LONGEST}, got {self.T}")
         require(self.episodes >= 1, f"--episodes must be at least 1, got {self.episodes}")
         require(0 < self.speed < float("inf"), f"--speed must be above 0, got {self.speed}")
-        config, agents, number = load(self.run, self.seed)
+        config, agents, index = load(self.run, self.seed)
         starts = np.random.default_rng(0).integers(STARTS, size=self.episodes).tolist()
-        played = greedy_episodes(config, agents, number, starts, self.T)
+        episodes = greedy_episodes(config, agents, index, starts, self.T)
         if self.gif is None:
-            for episode in played:
+            for episode in episodes:
                 show(episode, self.speed)
         elif self.gif.suffix.lower() != ".gif":
             raise UserError(f"--gif must be a file that ends in .gif, got {self.gif}")
         else:
-            animate(played, self.gif)
+            animate(episodes, self.gif)
             print(f"animation: {self.gif}")
 
 
 def load(directory: Path, seed: int | None) -> tuple[Config, Agents, int]:
-    """Agents of a run as they were at its newest checkpoint, their options, and which of them is that of a seed.
+    """Load the agents of a run from its newest checkpoint: their options, the agents, and the index of the wanted seed.
 
     Raises:
-        UserError: when there is no such run, or no checkpoint.
+        UserError: when the directory holds no run of the grid world, or no checkpoint.
         OptionError: when the run has no such seed.
     """
     trained = load_trained_seed(load_task("gridworld_time"), directory, seed)
@@ -75,7 +80,7 @@ def load(directory: Path, seed: int | None) -> tuple[Config, Agents, int]:
 
 
 def show(episode: Episode, speed: float) -> None:
-    """Step by step in the terminal; without one, action by action."""
+    """Animate the episode in the terminal; without a terminal, print the first picture and all actions."""
     console = Console()
     if console.is_terminal:
         with Live(console=console, auto_refresh=False) as live:
@@ -90,4 +95,4 @@ def show(episode: Episode, speed: float) -> None:
 
 if __name__ == "__main__":
     program = "python -m tasks.gridworld_time.watch"
-    guarded(lambda: parse(Watch, sys.argv[1:], program, "Watch an agent of the grid world.")())
+    guarded(lambda: parse(Watch, sys.argv[1:], program, "Watch a trained agent in the grid world.")())

@@ -1,4 +1,4 @@
-"""The animation that a run leaves, and the command that plays its agents."""
+"""The animation that a run writes, and the command that shows episodes of its agents."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tasks.gridworld_time.train import SHOWN_T
+from tasks.gridworld_time.film import SHOWN_T
 from tasks.gridworld_time.watch import load
 from tasks.harness.registry import load_task
 from tasks.harness.training.run import run
@@ -29,7 +29,7 @@ def watch(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
-def test_a_run_leaves_an_animation(trained: Path) -> None:
+def test_a_run_writes_an_animation(trained: Path) -> None:
     with Image.open(trained / "episode.gif") as animation:
         assert animation.size == (4 * 56, 4 * (56 + 8))
         assert 2 * len(SHOWN_T) < animation.n_frames < sum(2 * T + 6 for T in SHOWN_T)
@@ -48,17 +48,17 @@ def test_without_a_terminal_episodes_are_printed(trained: Path, tmp_path: Path) 
         assert animation.n_frames > 2
 
 
-def test_agents_of_every_chunk_can_be_watched(trained: Path, tmp_path: Path) -> None:
+def test_agents_of_every_seed_chunk_can_be_watched(trained: Path, tmp_path: Path) -> None:
     task = load_task("gridworld_time")
-    run(task, replace(task.smoke, steps=2, eval_every=2), tmp_path / "parted", seed_chunk=2)
+    run(task, replace(task.smoke, steps=2, eval_every=2), tmp_path / "chunked", seed_chunk=2)
     for seed in range(3):
-        (_, whole, k), (_, parted, number) = load(trained, seed), load(tmp_path / "parted", seed)
-        assert (k, number) == (seed, seed % 2)
+        (_, whole, k), (_, chunked, index) = load(trained, seed), load(tmp_path / "chunked", seed)
+        assert (k, index) == (seed, seed % 2)
         torch.testing.assert_close(
-            whole.core.member(k).state_dict(), parted.core.member(number).state_dict(), rtol=1e-4, atol=1e-5
+            whole.core.member(k).state_dict(), chunked.core.member(index).state_dict(), rtol=1e-4, atol=1e-5
         )
         torch.testing.assert_close(
-            whole.encoders[k].state_dict(), parted.encoders[number].state_dict(), rtol=1e-4, atol=1e-5
+            whole.encoders[k].state_dict(), chunked.encoders[index].state_dict(), rtol=1e-4, atol=1e-5
         )
 
 
@@ -78,7 +78,7 @@ def test_bad_input_gives_one_line_and_status_2(trained: Path, arguments: list[st
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_what_is_no_run(tmp_path: Path) -> None:
+def test_a_folder_without_a_run(tmp_path: Path) -> None:
     done = watch("--run", str(tmp_path))
     assert done.returncode == 2
     assert str(tmp_path) in done.stderr

@@ -1,0 +1,1 @@
+"""The agent: its network, its episodes, the rollouts that it learns from, and its evaluation."""

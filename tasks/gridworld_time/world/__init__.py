@@ -1,0 +1,1 @@
+"""The grid world: its rules, its gymnasium environments, its observations, and what simple policies earn in it."""
