@@ -7,6 +7,7 @@ and return numbers or numpy arrays; those that also take torch tensors say so.
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +33,20 @@ DISTANCE = np.abs(_position[:, None] - _position).sum(axis=-1)
 """The number of steps between two cells, ``(25, 25)``; at most 8."""
 
 
+def whole_number(name: str, value: Any) -> int:
+    """A whole number of Python or numpy as an int.
+
+    Raises:
+        ValueError: for anything else, which would be cut to a whole number in silence.
+    """
+    if isinstance(value, bool):
+        raise ValueError(f"{name} must be a whole number, got {value!r}")
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise ValueError(f"{name} must be a whole number, got {value!r}") from None
+
+
 @dataclass(frozen=True)
 class Rules:
     """The reward and the time limit.
@@ -48,7 +63,7 @@ class Rules:
     def __post_init__(self) -> None:
         if not 0 < self.maximum < float("inf"):
             raise ValueError(f"maximum must be above 0, got {self.maximum}")
-        if self.patience < 1:
+        if whole_number("patience", self.patience) < 1:
             raise ValueError(f"patience must be at least 1, got {self.patience}")
 
     def reward(self, time: Any, instruction: Any) -> Any:

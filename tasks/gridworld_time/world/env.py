@@ -9,10 +9,12 @@ from typing import Any, ClassVar, get_args
 
 import gymnasium
 import numpy as np
+from gymnasium.error import ResetNeeded
 from gymnasium.spaces import Discrete
 
 from tasks.gridworld_time.world.arguments import (
     RenderMode,
+    checked_action,
     checked_render_mode,
     checked_times,
     observation_space,
@@ -89,8 +91,15 @@ class GridWorldTime(gymnasium.Env[dict[str, np.ndarray], np.int64]):
         return self._observe(), {"time": 0}
 
     def step(self, action: np.int64 | int) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
-        """Take one action; returns the observation, reward, terminated, truncated (always False) and info."""
-        self._agent = int(NEXT[self._agent, action])
+        """Take one action; returns the observation, reward, terminated, truncated (always False) and info.
+
+        Raises:
+            ResetNeeded: before the first reset.
+            ValueError: for an action that is no whole number in 0..4.
+        """
+        if not self._instruction:
+            raise ResetNeeded("call reset() before step()")
+        self._agent = int(NEXT[self._agent, checked_action(action)])
         self._time += 1
         arrived = self._agent == self._target
         reward = float(self.rules.reward(np.float64(self._time), self._instruction)) if arrived else 0.0

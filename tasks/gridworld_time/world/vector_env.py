@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
+from gymnasium.error import ResetNeeded
 from gymnasium.spaces import Discrete
 from gymnasium.utils.seeding import np_random
 from gymnasium.vector import AutoresetMode, VectorEnv
@@ -13,12 +14,22 @@ from gymnasium.vector.utils import batch_space
 
 from tasks.gridworld_time.world.arguments import (
     RenderMode,
+    checked_actions,
     checked_render_mode,
     checked_times,
     observation_space,
     start_and_instruction,
 )
-from tasks.gridworld_time.world.dynamics import ACTIONS, CELLS, NEXT, START_AGENT, START_TARGET, Rules, draw_start
+from tasks.gridworld_time.world.dynamics import (
+    ACTIONS,
+    CELLS,
+    NEXT,
+    START_AGENT,
+    START_TARGET,
+    Rules,
+    draw_start,
+    whole_number,
+)
 from tasks.gridworld_time.world.env import GridWorldTime
 from tasks.gridworld_time.world.rendering import Observation, observations, pictures, text
 
@@ -51,7 +62,7 @@ class GridWorldTimeVector(VectorEnv):
         patience: int = 2,
         render_mode: RenderMode | None = None,
     ) -> None:
-        if num_envs < 1:
+        if whole_number("num_envs", num_envs) < 1:
             raise ValueError(f"num_envs must be at least 1, got {num_envs}")
         self.num_envs = num_envs
         self.rules = Rules(maximum, patience)
@@ -85,7 +96,15 @@ class GridWorldTimeVector(VectorEnv):
     def step(
         self, actions: np.ndarray
     ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-        """Take one action in every world whose episode is running; start a new episode in the others."""
+        """Take one action in every world whose episode is running; start a new episode in the others.
+
+        Raises:
+            ResetNeeded: before the first reset.
+            ValueError: for actions that are not one whole number in 0..4 for each world.
+        """
+        if not self._randoms:
+            raise ResetNeeded("call reset() before step()")
+        actions = checked_actions(actions, self.num_envs)
         active = ~self._done
         self._agent = np.where(active, NEXT[self._agent, actions], self._agent)
         self._time += active
