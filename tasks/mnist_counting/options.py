@@ -66,7 +66,7 @@ class Config(harness.Config):
     target: Target = "counting"
     """counting (ten class counts) and addition: asked after 10 digits; cumsum and product: asked after every digit."""
     cell: Cell = "nac"
-    """The recurrent cell. exact is the true sum or product without parameters, an upper bound for all cells."""
+    """The recurrent cell. exact computes the true sum or product without parameters; no cell can do better."""
     dataset: Dataset = "auto"
     """mnist, or sample (10 000 of its digits, included); auto takes MNIST if it is present or can be downloaded."""
     data_dir: str = "data"
