@@ -14,7 +14,8 @@ from benchmarks.command import main
 from benchmarks.contender import FLOOR, OBVIOUS, Contender, Target, ours, per_step, repeated
 from benchmarks.plain import adam_step
 from tasks.mnist_counting.model import Encoder, Networks
-from tasks.mnist_counting.train import Config, build
+from tasks.mnist_counting.options import Config
+from tasks.mnist_counting.train import build
 
 CLASSES, PIXELS = 10, (28, 28)
 THROUGHPUT = 0.85

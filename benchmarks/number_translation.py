@@ -18,7 +18,8 @@ from benchmarks.plain import adam_step
 from benchmarks.products import Products
 from tasks.number_translation.data import Data
 from tasks.number_translation.model import build
-from tasks.number_translation.train import Config, error
+from tasks.number_translation.options import Config
+from tasks.number_translation.train import error
 
 Model = Literal["lstm", "nalu-cell"]
 FASTER: dict[Model, float] = {"lstm": 4, "nalu-cell": 10}

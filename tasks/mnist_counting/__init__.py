@@ -1,8 +1,11 @@
-"""MNIST counting and addition: digits seen one by one, and what they sum to."""
+"""MNIST counting and addition: a network reads handwritten digits one by one and counts or adds them."""
 
 from tasks.harness.contract import Task
-from tasks.mnist_counting.paper import SWEEP, figures, score, tables
-from tasks.mnist_counting.train import SMOKE, Config, train
+from tasks.mnist_counting.figures import figures
+from tasks.mnist_counting.options import SMOKE, Config
+from tasks.mnist_counting.results import score, tables
+from tasks.mnist_counting.sweep import SWEEP
+from tasks.mnist_counting.train import train
 
 TASK = Task(
     name="mnist_counting",

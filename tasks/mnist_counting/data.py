@@ -1,6 +1,7 @@
-"""Series of digits and what is to be known after each of them: counts, sums or products.
+"""Series of digits and the correct answer after each digit: counts, sums or products.
 
-Trask et al. 2018, section 4.2 (counting, addition); Madsen & Johansen 2020 (arXiv:2001.05016; cumsum, product).
+Counting and addition are from Trask et al. 2018, section 4.2; cumsum and product are from Madsen & Johansen 2020
+(arXiv:2001.05016).
 """
 
 from __future__ import annotations
@@ -27,16 +28,16 @@ MOST_SERIES, FEWEST_SERIES = 2000, 100
 
 @dataclass(frozen=True)
 class Problem:
-    """What one target asks for."""
+    """The problem that one target poses."""
 
     outputs: int
-    """Numbers that are to be known: ten counts, or one."""
+    """Size of an answer: ten counts, or one number."""
     length: int
     """Digits in a training series."""
     lengths: tuple[int, ...]
-    """Digits in the test series; the last is the extrapolation that counts."""
+    """Digits in the test series, by increasing length; the last one is the extrapolation error."""
     every_step: bool = False
-    """The answer is asked for after every digit, and not only after the last."""
+    """Whether the loss includes the answer after every digit, or only the answer after the last digit."""
     smallest: int = 0
     """The smallest digit that occurs."""
 
@@ -50,7 +51,7 @@ PROBLEMS: dict[Target, Problem] = {
 
 
 def answers(target: Target, labels: Tensor) -> Tensor:
-    """What is right after each digit, float32: labels ``(..., T) -> (..., T, outputs)``."""
+    """The correct answers after each digit, float32: labels ``(..., T) -> (..., T, outputs)``."""
     if target == "counting":
         return F.one_hot(labels, CLASSES).cumsum(dim=-2).float()
     if target == "product":
@@ -58,22 +59,39 @@ def answers(target: Target, labels: Tensor) -> Tensor:
     return labels.cumsum(dim=-1).float().unsqueeze(-1)
 
 
+def mean_absolute(error: Tensor) -> Tensor:
+    """Mean absolute error of every seed, ``(S, N, outputs) -> (S,)``."""
+    return error.abs().mean(dim=(1, 2))
+
+
+def digit_accuracy(predictions: Tensor, answers: Tensor) -> Tensor:
+    """Fraction of single digits that each seed recognises, ``(S, N, outputs), (N, outputs) -> (S,)``.
+
+    With ten outputs, the largest predicted count names the digit. With one output, the rounded prediction does.
+    """
+    if answers.shape[-1] > 1:
+        correct = predictions.argmax(dim=-1) == answers.argmax(dim=-1)
+    else:
+        correct = ((predictions - answers).abs() < 0.5).squeeze(-1)
+    return correct.float().mean(dim=1)
+
+
 @dataclass(frozen=True)
 class Series:
     """Fixed series for an evaluation, the same for all seeds."""
 
     indices: Tensor
-    """Of the digits in their set, ``(N, T)``."""
+    """Indices of the digits in their set, ``(N, T)``."""
     answers: Tensor
-    """After the last digit, ``(N, outputs)``."""
+    """The correct answers after the last digit, ``(N, outputs)``."""
 
 
 class Data:
     """Training batches, and the fixed evaluation series.
 
     Args:
-        seeds: one a stream.
-        eval_size: digits in all the series of one length; there are at least 100 series and at most 2000.
+        seeds: one stream of training batches per seed.
+        eval_size: total number of digits in all series of one length, but at least 100 and at most 2000 series.
     """
 
     def __init__(
@@ -87,12 +105,12 @@ class Data:
         validation, test = (_usable(part, self.problem, device) for part in (digits.validation, digits.test))
         self.validation_images, self.test_images = validation.images, test.images
         self.validation = self._series(validation.labels, self.problem.length, VALIDATION_SEED, eval_size)
-        """Of held-out training digits, of the training length."""
+        """Series of held-out training digits, of the training length."""
         self.test = {n: self._series(test.labels, n, TEST_SEED + n, eval_size) for n in self.problem.lengths}
-        """Of test digits, by length; those of length 1 are every test digit once."""
+        """Series of test digits, by length. The series of length 1 are all test digits, each once."""
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """Images ``(S, B, T, 28, 28)``, uint8, and answers ``(S, B, T, outputs)`` of a step."""
+        """Images ``(S, B, T, 28, 28)``, uint8, and correct answers ``(S, B, T, outputs)`` of a step."""
         indices = self._stream.batch(step).to(self._device).mul_(len(self._train.labels)).long()
         return self._train.images[indices], answers(self._target, self._train.labels[indices])
 
@@ -107,6 +125,6 @@ class Data:
 
 
 def _usable(digits: Digits, problem: Problem, device: torch.device) -> Digits:
-    """The digits that the target is defined for: without zeros, a product is not soon 0."""
+    """The digits that the problem uses. Products use no zeros, because they would soon all be 0."""
     kept = digits.labels >= problem.smallest
     return Digits(digits.images[kept].to(device), digits.labels[kept].to(device))

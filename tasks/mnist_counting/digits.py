@@ -1,4 +1,4 @@
-"""Handwritten digits: MNIST, fetched by torchvision, or the embedded sample of 10 000 of its digits."""
+"""Handwritten digits: MNIST, downloaded by torchvision, or the included sample of 10 000 of its digits."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Dataset = Literal["auto", "mnist", "sample"]
 
 PACKED = Path(__file__).with_name("mnist-sample")
 SAMPLE = PACKED if PACKED.is_dir() else Path(__file__).parents[2] / "data" / "mnist-sample"
-"""The sample lies beside this file in an installed package, which pyproject.toml sees to, or else in the checkout."""
+"""The included sample: beside this file in an installed package (see pyproject.toml), else in the checkout."""
 
 MD5: dict[Source, dict[str, str]] = {
     "mnist": {
@@ -40,23 +40,23 @@ MD5: dict[Source, dict[str, str]] = {
         "t10k-labels-idx1-ubyte.gz": "69c67941db698e8ce50045d6fa315e91",
     },
 }
-"""The files, and the checksums of their unpacked content: those of the sample do not depend on who packed it."""
+"""The files and the checksums of their unpacked content, which do not depend on the compression of the sample."""
 
 VALIDATION: dict[Source, int] = {"mnist": 5000, "sample": 1000}
-"""How many of the training digits, the last ones, are held out; 5000 as in Madsen & Johansen 2020."""
+"""How many training digits are held out for validation, taken from the end; 5000 as in Madsen & Johansen 2020."""
 
-CURE: dict[Source, str] = {
-    "mnist": "run again to have MNIST fetched, put the published file there, or use --dataset sample",
+REMEDY: dict[Source, str] = {
+    "mnist": "run again to download MNIST, put the published file there, or use --dataset sample",
     "sample": "install the package again, or restore it with git checkout data/mnist-sample",
 }
 
 TIMEOUT = 5.0
-"""Seconds to wait for any answer of a mirror of MNIST."""
+"""Seconds to wait for a response of an MNIST mirror."""
 
 
 @dataclass(frozen=True)
 class Digits:
-    """Images of single digits and what they show."""
+    """Images of single digits and their labels."""
 
     images: Tensor
     """uint8, ``(N, 28, 28)``; 0 is background."""
@@ -66,7 +66,7 @@ class Digits:
 
 @dataclass(frozen=True)
 class DigitSets:
-    """Digits to train with, to choose by and to report on; no digit is in two of them."""
+    """Disjoint sets of digits for training, for choosing the step (validation) and for reporting (test)."""
 
     train: Digits
     validation: Digits
@@ -75,13 +75,13 @@ class DigitSets:
 
 @cache
 def resolve(dataset: Dataset, root: Path) -> Source:
-    """Which digits ``dataset`` stands for here; the answer is the same during the whole process.
+    """The data set that ``dataset`` stands for on this machine; it stays the same during the whole process.
 
-    ``auto`` is MNIST if its files are under ``root`` or can be fetched, or else the sample, which is said on stderr.
-    Damaged files are not passed over: :func:`load_digits` reports them.
+    ``auto`` means MNIST if its files are under ``root`` or can be downloaded, else the sample, with a message on
+    stderr. Damaged MNIST files do not lead to the sample: :func:`load_digits` reports them.
 
     Raises:
-        UserError: when MNIST is asked for and can neither be found nor fetched.
+        UserError: when ``dataset`` is ``mnist``, and MNIST is neither present nor can be downloaded.
     """
     if dataset == "sample":
         return "sample"
@@ -90,25 +90,25 @@ def resolve(dataset: Dataset, root: Path) -> Source:
         return "mnist"
     if dataset == "mnist":
         raise UserError(
-            f"--dataset mnist needs the four unpacked files in {raw_folder(root)}, and they could not be fetched: "
+            f"--dataset mnist needs the four unpacked files in {raw_folder(root)}, and they could not be downloaded: "
             f"{obstacle}; put them there, or use --dataset sample"
         )
     print(
-        f"MNIST is not in {root} and could not be fetched: using the embedded sample of 10 000 digits "
-        "(results are not comparable with those of the full set)",
+        f"MNIST is not in {root} and could not be downloaded: using the included sample of 10 000 digits "
+        "(results are not comparable with those on all of MNIST)",
         file=sys.stderr,
     )
     return "sample"
 
 
 def load_digits(dataset: Source, root: Path) -> DigitSets:
-    """MNIST from ``root``, or the embedded sample.
+    """MNIST from ``root``, or the included sample.
 
     Raises:
-        UserError: when a file is missing or is not, byte for byte, what it should be.
+        UserError: when a file is missing, unreadable, or has another checksum.
     """
     folder = SAMPLE if dataset == "sample" else raw_folder(root)
-    files = [read_checked(folder / name, md5, CURE[dataset]) for name, md5 in MD5[dataset].items()]
+    files = [read_checked(folder / name, md5, REMEDY[dataset]) for name, md5 in MD5[dataset].items()]
     training, test = as_digits(*files[:2]), as_digits(*files[2:])
     kept = len(training.labels) - VALIDATION[dataset]
     return DigitSets(
@@ -119,27 +119,29 @@ def load_digits(dataset: Source, root: Path) -> DigitSets:
 
 
 def raw_folder(root: Path) -> Path:
-    """Where torchvision keeps the files of MNIST."""
+    """The folder in which torchvision keeps the files of MNIST."""
     return root / "MNIST" / "raw"
 
 
 @cache
 def fetch(root: Path) -> str | None:
-    """See to it that the files of MNIST are under ``root``, by downloading them if need be.
+    """Make sure that the files of MNIST are under ``root``; download them if they are missing.
+
+    The download is tried once per process. A failed download leaves no files behind.
 
     Returns:
-        None if they are there, or else what stood in the way. It is tried once; whatever fails leaves no files behind.
+        None if the files are present, else the reason why the download failed.
     """
     raw = raw_folder(root)
     if all((raw / name).exists() for name in MD5["mnist"]):
         return None
-    from torchvision.datasets import MNIST  # here, since it takes a second
+    from torchvision.datasets import MNIST  # imported here because it takes a second
 
     previous = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(TIMEOUT)  # torchvision sets none, and would wait for a silent mirror without end
+    socket.setdefaulttimeout(TIMEOUT)  # torchvision sets none and would wait forever for a silent mirror
     try:
         root.mkdir(parents=True, exist_ok=True)
-        # First beside their place: an interrupted download must not pass for the data set.
+        # Downloaded to a temporary folder first, so that an interrupted download is not taken for the data set.
         with tempfile.TemporaryDirectory(prefix=".mnist-", dir=root) as partial:
             MNIST(partial, download=True)
             raw.mkdir(parents=True, exist_ok=True)
@@ -152,28 +154,28 @@ def fetch(root: Path) -> str | None:
     return None
 
 
-def read_checked(path: Path, md5: str, cure: str) -> bytes:
+def read_checked(path: Path, md5: str, remedy: str) -> bytes:
     """The content of a file, unpacked if its name ends in .gz.
 
     Raises:
-        UserError: when the content has another checksum or cannot be read; ends with the ``cure``.
+        UserError: when the file cannot be read or has another checksum; the message ends with the ``remedy``.
     """
     try:
         content = path.read_bytes()
         if path.suffix == ".gz":
             content = gzip.decompress(content)
     except FileNotFoundError:
-        raise UserError(f"{path} is missing; {cure}") from None
+        raise UserError(f"{path} is missing; {remedy}") from None
     except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path} cannot be read: {error}; delete it and {cure}") from None
-    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    if found != md5:
-        raise UserError(f"{path} must have the md5 {md5}, got {found} ({len(content)} bytes); delete it and {cure}")
+        raise UserError(f"{path} cannot be read: {error}; delete it and {remedy}") from None
+    actual = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    if actual != md5:
+        raise UserError(f"{path} must have the md5 {md5}, got {actual} ({len(content)} bytes); delete it and {remedy}")
     return content
 
 
 def as_digits(images: bytes, labels: bytes) -> Digits:
-    """Digits from the content of two IDX files; their headers, of 16 and 8 bytes, are vouched for by the checksums."""
+    """Digits from the content of two IDX files. The headers (16 and 8 bytes) are skipped; checksums cover them."""
     pixels = torch.frombuffer(bytearray(images), dtype=torch.uint8, offset=16)
-    names = torch.frombuffer(bytearray(labels), dtype=torch.uint8, offset=8)
-    return Digits(pixels.view(-1, 28, 28), names.long())
+    classes = torch.frombuffer(bytearray(labels), dtype=torch.uint8, offset=8)
+    return Digits(pixels.view(-1, 28, 28), classes.long())

@@ -1,4 +1,4 @@
-"""Error against the length of the series, one line a row of the tables."""
+"""The figure of the report: error against the length of the series, one line for each row of the tables."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ COLOURS = {
     "exact": "#000000", "nac": "#0072B2", "nalu": "#D55E00", "nau": "#009E73", "nmu": "#CC79A7",
     "lstm": "#E69F00", "gru": "#56B4E9", "rnn-tanh": "#999999", "rnn-relu": "#8C6D31",
 }  # fmt: skip
-"""By cell; that of Okabe and Ito, which the colour-blind can tell apart, and two more."""
+"""By cell: the colour-blind safe palette of Okabe and Ito, and two more colours."""
 SMALLEST = 1e-6
+"""Smaller errors are drawn at this value, because the axis is logarithmic."""
 
 
 def constant_error(length: int) -> float:
-    """Mean absolute error of a class count of one who always answers 1, the mean of ten digits."""
+    """Mean absolute error of a class count when the answer is always 1, the mean count over ten digits."""
     p = 1 / CLASSES
-    # log of the binomial's probability: its factors leave the range of a float
+    # computed as logarithms, because the factors of the binomial probability leave the range of a float
     log_n = math.lgamma(length + 1)
     log_p = [
         log_n - math.lgamma(k + 1) - math.lgamma(length - k + 1) + k * math.log(p) + (length - k) * math.log(1 - p)
@@ -35,7 +36,7 @@ def constant_error(length: int) -> float:
 
 
 def figures(runs: Sequence[FinishedRun]) -> dict[str, Figure]:
-    """Medians over seeds with the band from the 10th to the 90th percentile, one plot a target."""
+    """Medians over seeds with a band from the 10th to the 90th percentile, one plot per target."""
     from matplotlib.figure import Figure
 
     by_target = {target: ordered(runs, target) for target in TARGETS}
@@ -49,14 +50,13 @@ def figures(runs: Sequence[FinishedRun]) -> dict[str, Figure]:
 
 
 def ordered(runs: Sequence[FinishedRun], target: Target) -> list[FinishedRun]:
-    """The finished runs of a target, by cell, those with priors first."""
+    """The runs of a target, ordered by cell; runs with priors come first."""
 
     def key(run: FinishedRun) -> tuple[int, int]:
         options = run.options
         return CELLS.index(options["cell"]), options["recurrent_start"] == "unit"
 
-    found = [run for run in runs if run.options["target"] == target]
-    return sorted(found, key=key)
+    return sorted((run for run in runs if run.options["target"] == target), key=key)
 
 
 def _lines(axes: Axes, target: Target, runs: Sequence[FinishedRun]) -> None:
@@ -65,13 +65,13 @@ def _lines(axes: Axes, target: Target, runs: Sequence[FinishedRun]) -> None:
         options, metrics = run.options, run.metrics
 
         def values(name: str, metrics: dict[str, Any] = metrics) -> list[float]:
-            found = [metrics[f"error/length_{n}"][name] for n in lengths]
-            return [math.nan if value is None else max(value, SMALLEST) for value in found]
+            errors = [metrics[f"error/length_{n}"][name] for n in lengths]
+            return [math.nan if error is None else max(error, SMALLEST) for error in errors]
 
-        told = options["recurrent_start"] == "identity"
-        style = "-" if told else "--"
+        with_priors = options["recurrent_start"] == "identity"
+        style = "-" if with_priors else "--"
         colour = COLOURS[options["cell"]]
-        label = f"{options['cell']}{', with priors' if told else ''}, {options['dataset']}"
+        label = f"{options['cell']}{', with priors' if with_priors else ''}, {options['dataset']}"
         axes.plot(lengths, values("median"), style, marker="o", markersize=3, color=colour, label=label)
         axes.fill_between(lengths, values("p10"), values("p90"), color=colour, alpha=0.15, linewidth=0)
     if target == "counting":

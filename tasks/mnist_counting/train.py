@@ -1,30 +1,20 @@
-"""The options and the training loop of MNIST counting and addition."""
+"""The training loop of MNIST counting and addition, its loss and its evaluation."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from nalu import Adam, after_step_
 from nalu.functional import sparsity
-from nalu.init import Init
-from nalu.schedules import cosine, ramp
-from tasks.harness import config as harness
-from tasks.harness.config import flag, require
 from tasks.harness.contract import Snapshot, State
 from tasks.harness.metrics import curve
-from tasks.mnist_counting.data import PROBLEMS, Data, Problem, Series, Target
-from tasks.mnist_counting.digits import Dataset, load_digits, resolve
+from tasks.mnist_counting.data import Data, Series, digit_accuracy, mean_absolute
+from tasks.mnist_counting.digits import load_digits, resolve
 from tasks.mnist_counting.model import (
-    ARITHMETIC,
-    BASELINES,
-    Cell,
     Encoder,
     Networks,
     build_recurrent,
@@ -33,146 +23,32 @@ from tasks.mnist_counting.model import (
     recurrent_weights,
     snapped,
 )
+from tasks.mnist_counting.options import Config
 from tasks.mnist_counting.pictures import pictures
-
-WARM_UP = 50
-"""Steps over which the learning rates grow to their full size."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Config(harness.Config):
-    """Count, add or multiply handwritten digits seen one by one, and go on for a hundred times as long."""
-
-    SCALE = (*harness.Config.SCALE, "eval_size")
-
-    target: Target = "counting"
-    """The counts of ten classes or the sum, asked for after 10 digits; cumsum, product: after every digit."""
-    cell: Cell = "nac"
-    """The recurrent cell; exact is the right sum or product itself, without parameters: the most a cell can reach."""
-    dataset: Dataset = "auto"
-    """MNIST, or the embedded sample of 10 000 of its digits; auto is MNIST where it is there or can be fetched."""
-    data_dir: str = "data"
-    """Where MNIST is, or is fetched to."""
-    seeds: int = 5
-    """How many seeds are trained at once."""
-    steps: int = 6000
-    """Training steps of every seed."""
-    eval_every: int = 1000
-    """Steps between two evaluations; the last step is always evaluated."""
-    eval_size: int = 50_000
-    """Digits in all the test series of one length."""
-    batch_size: int | None = None
-    """Series in a batch; by default 16, and 64 of the short ones for product."""
-    hidden_size: int | None = None
-    """Size of the state of lstm, gru and rnn, by default 64; that of an arithmetic cell is the answer."""
-    encoder: Literal["softmax", "linear"] | None = None
-    """Output of the convnet; by default linear, and softmax for counting with an arithmetic or the exact cell."""
-    encoder_rate: float | None = None
-    """Adam's learning rate of the convnet, with warm-up and cosine decay to 0; by default 0.003, for sums 0.006."""
-    cell_rate: float | None = None
-    """The same of the recurrent part; by default 0.005 for arithmetic cells, 0.003 for others."""
-    clip: float = 1.0
-    """Largest norm of the gradient of each seed's convnet, and of its recurrent part."""
-    bias_weight: float | None = None
-    """Weight of the squared mean error beside the variance of the error at the start; it grows to 1, the plain MSE.
-    By default 0.001 for sums, 1 else."""
-    recurrent_start: Literal["identity", "unit"] | None = None
-    """Start of the weights from the state to itself: the identity (default of arithmetic cells), or the unit's own."""
-    input_start: float | None = None
-    """W_hat and M_hat of the input weights start as this multiple of the identity, by default 2; 0: the unit's own."""
-    gate_bias: float | None = None
-    """Start of a bias in the gate of a NALU, by default 10; 0: without a bias, as in the paper."""
-    penalty: float | None = None
-    """Weight of the sparsity of the recurrent weights, by default 0.01; grows from 30 % to 60 % of the steps."""
-    init: Init = "glorot_uniform"
-    """Initialisation of NAC and NALU; see nalu.init."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require_positive("eval_size", "clip")
-        require(
-            self.data_dir.isprintable() and len(self.data_dir) <= 1000,
-            f"--data-dir must be a path of at most 1000 printable characters, got {self.data_dir!r}",
-        )
-        for name in ("batch_size", "hidden_size", "encoder_rate", "cell_rate", "bias_weight"):
-            if getattr(self, name) is not None:
-                self.require_positive(name)
-        for name in ("input_start", "gate_bias", "penalty"):
-            value = getattr(self, name) or 0.0
-            require(0 <= value < math.inf, f"{flag(name)} must be a number that is not negative, got {value}")
-        if self.cell not in ARITHMETIC:
-            for name, without in (("recurrent_start", "unit"), ("input_start", 0.0), ("penalty", 0.0)):
-                value = getattr(self, name)
-                require(value in (None, without), f"{flag(name)} {value} needs an arithmetic cell, got {self.cell}")
-        require(self.cell == "nalu" or not self.gate_bias, f"--gate-bias needs --cell nalu, got {self.cell}")
-        require(self.cell in BASELINES or not self.hidden_size, f"--hidden-size is not for --cell {self.cell}")
-
-    def resolved(self) -> Config:
-        """With the values that suit the target and the cell where none are given, and the data set that is there."""
-        arithmetic, is_sum = self.cell in ARITHMETIC, self.target in ("addition", "cumsum")
-        defaults = {
-            "batch_size": 64 if self.target == "product" else 16,
-            "hidden_size": 64 if self.cell in BASELINES else None,
-            "encoder": "softmax" if self.target == "counting" and self.cell not in BASELINES else "linear",
-            "encoder_rate": 0.006 if is_sum else 0.003,
-            "cell_rate": 0.005 if arithmetic else 0.003,
-            "bias_weight": 0.001 if is_sum else 1.0,
-            "recurrent_start": "identity" if arithmetic else "unit",
-            "input_start": 2.0 if arithmetic else 0.0,
-            "gate_bias": 10.0 if self.cell == "nalu" else 0.0,
-            "penalty": 0.01 if arithmetic else 0.0,
-        }
-        missing: dict[str, Any] = {name: value for name, value in defaults.items() if getattr(self, name) is None}
-        dataset = resolve("auto", Path(self.data_dir)) if self.dataset == "auto" else self.dataset
-        return replace(self, **missing, dataset=dataset)
-
-    @property
-    def problem(self) -> Problem:
-        """What the target asks for."""
-        return PROBLEMS[self.target]
-
-    def rate_factor(self, step: int) -> float:
-        """What the learning rates are multiplied by at a step: linear warm-up, then cosine decay to 0."""
-        return min((step + 1) / WARM_UP, 1.0) * cosine(step, self.steps)
-
-    def penalty_at(self, step: int) -> float:
-        """The weight of the penalty at a step."""
-        return (self.penalty or 0.0) * ramp(step, self.steps, 0.3, 0.6)
-
-    def bias_weight_at(self, step: int) -> float:
-        """The weight of the bias at a step: geometric growth to 1."""
-        return (self.bias_weight or 1.0) ** (1 - step / self.steps)
-
-    def label(self) -> str:
-        """A short name of the setting."""
-        return f"{self.target}-{self.cell}"
 
 
 def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
     """Train all seeds side by side; see :class:`tasks.harness.contract.Train`."""
-    config = config.resolved()
-    device = config.torch_device()
-    data_dir = Path(config.data_dir)
-    digits = load_digits(resolve(config.dataset, data_dir), data_dir)
+    device, data_dir, recipe = config.torch_device(), Path(config.data_dir), config.recipe
     data = Data(
         config.target,
-        digits,
+        load_digits(resolve(config.dataset, data_dir), data_dir),
         config.seed_range,
-        batch_size=config.batch_size or 1,
+        batch_size=recipe.batch_size,
         eval_size=config.eval_size,
         device=device,
     )
     model = build(config).to(device)
     groups = [
-        {"params": list(model.encoders.parameters()), "rate": config.encoder_rate},
-        {"params": list(model.recurrent.parameters()), "rate": config.cell_rate},
+        {"params": list(model.encoders.parameters()), "rate": recipe.encoder_rate},
+        {"params": list(model.recurrent.parameters()), "rate": recipe.cell_rate},
     ]
     optimizer = Adam([group for group in groups if group["params"]])
 
     def snapshot(step: int, loss: Tensor) -> Snapshot:
-        live = {"step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
+        state = {"step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
         metrics = {"train/loss": loss.detach(), **evaluate(config, data, model)}
-        return Snapshot(step, metrics, model.recurrent, live, figures=pictures(data, model, config.first_seed))
+        return Snapshot(step, metrics, model.recurrent, state, figures=pictures(data, model, config.first_seed))
 
     if state is None:
         start = 0
@@ -192,7 +68,7 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         if (weight := config.penalty_at(step)) > 0:
             objective = loss + weight * penalty(model.recurrent)
         optimizer.zero_grad()
-        objective.sum().backward()  # the sum over seeds: no seed's gradient depends on its companions
+        objective.sum().backward()  # a sum over seeds keeps the gradient of each seed independent of the others
         model.clip_grad_norm_(config.clip)
         for group in optimizer.param_groups:
             group["lr"] = group["rate"] * config.rate_factor(step)
@@ -203,19 +79,19 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
 
 
 def build(config: Config) -> Networks:
-    """The networks of all seeds, for resolved options."""
-    outputs = config.problem.outputs
+    """The networks of all seeds."""
+    recipe, outputs = config.recipe, config.problem.outputs
     return Networks(
-        lambda: Encoder(10 if config.target == "counting" else 1, softmax=config.encoder == "softmax"),
+        lambda: Encoder(outputs, softmax=recipe.encoder == "softmax"),
         lambda: build_recurrent(
             config.cell,
-            10 if config.target == "counting" else 1,
             outputs,
-            hidden=config.hidden_size or 1,
+            outputs,
+            hidden=recipe.hidden_size or 0,  # only baselines have a hidden size, and only they use it
             product=config.target == "product",
-            recurrent_start=config.recurrent_start or "unit",
-            input_start=config.input_start or 0.0,
-            gate_bias=config.gate_bias or 0.0,
+            recurrent_start=recipe.recurrent_start,
+            input_start=recipe.input_start,
+            gate_bias=recipe.gate_bias,
             init=config.init,
         ),
         config.seed_range,
@@ -223,9 +99,9 @@ def build(config: Config) -> Networks:
     )
 
 
-def squared_error(outputs: Tensor, answers: Tensor, config: Config, step: int) -> Tensor:
-    """The loss of every seed: ``(S, B, T, outputs)`` of both, to ``(S,)``; see ``bias_weight``."""
-    error = outputs - answers
+def squared_error(predictions: Tensor, answers: Tensor, config: Config, step: int) -> Tensor:
+    """The loss of every seed, ``(S, B, T, outputs), (S, B, T, outputs) -> (S,)``; see ``Config.bias_weight``."""
+    error = predictions - answers
     if not config.problem.every_step:
         error = error[:, :, -1]
     bias = error.mean(dim=1, keepdim=True)
@@ -234,13 +110,13 @@ def squared_error(outputs: Tensor, answers: Tensor, config: Config, step: int) -
 
 @torch.no_grad()
 def evaluate(config: Config, data: Data, model: Networks) -> dict[str, Tensor]:
-    """Metrics of every seed, ``(S,)``; every image is encoded once, and only the cell runs over the series."""
+    """Metrics of every seed, ``(S,)``. Each image is encoded only once; the cell alone runs over the series."""
     validation = model.encode_shared(data.validation_images)
     test = model.encode_shared(data.test_images)
     lengths = config.problem.lengths
 
     def errors(recurrent: torch.nn.Module, features: Tensor, series: Series) -> Tensor:
-        """Of every last answer, ``(S, N, outputs)``."""
+        """Errors after the last digit, ``(S, N, outputs)``."""
         return recurrent(features[:, series.indices])[:, :, -1] - series.answers
 
     inner = errors(model.recurrent, validation, data.validation)
@@ -265,20 +141,3 @@ def evaluate(config: Config, data: Data, model: Networks) -> dict[str, Tensor]:
         for n, series in data.test.items():
             metrics[f"snapped/{n}"] = mean_absolute(errors(rounded, test, series))
     return metrics
-
-
-def mean_absolute(error: Tensor) -> Tensor:
-    """``(S, N, outputs) -> (S,)``."""
-    return error.abs().mean(dim=(1, 2))
-
-
-def digit_accuracy(outputs: Tensor, answers: Tensor) -> Tensor:
-    """How often a single digit is named rightly, by the largest count or the nearest number; ``(S, N, outputs)``."""
-    if answers.shape[-1] > 1:
-        right = outputs.argmax(dim=-1) == answers.argmax(dim=-1)
-    else:
-        right = ((outputs - answers).abs() < 0.5).squeeze(-1)
-    return right.float().mean(dim=1)
-
-
-SMOKE = Config(dataset="sample", seeds=2, steps=30, eval_every=10, eval_size=1000, batch_size=8)

@@ -1,8 +1,10 @@
 """Number words to numbers: "five hundred and fifteen" to 515."""
 
 from tasks.harness.contract import Task
-from tasks.number_translation.paper import SWEEP, figures, score, tables
-from tasks.number_translation.train import SMOKE, Config, train
+from tasks.number_translation.options import SMOKE, Config
+from tasks.number_translation.results import figures, score, tables
+from tasks.number_translation.sweep import SWEEP
+from tasks.number_translation.train import train
 
 TASK = Task(
     name="number_translation",

@@ -1,7 +1,7 @@
 """Numbers in words, and their split into training, validation and test.
 
-Trask et al. 2018, section 4.3: the words of 1000 numbers, 169 to train with (all of 0 to 19, and a random sample of the
-rest in which every word occurs), 200 to validate, 631 to test.
+Trask et al. 2018, section 4.3, use the words of 1000 numbers: 169 for training (0 to 19, and a random sample of the
+others that contains every word), 200 for validation and 631 for the test.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from torch import Tensor
 Language = Literal["en", "es", "fr", "pt"]
 
 ALWAYS = 20
-"""Numbers below this are always in the training set."""
+"""All numbers below this one are in the training set."""
 LISTED = 10_000
-"""Up to this limit all numbers are used; of larger ranges, a sample."""
+"""All numbers are used up to this limit; from larger ranges, a sample is drawn."""
 SAMPLED_TEST = 2000
-"""Size of the test set in larger ranges."""
+"""Size of the test set for larger ranges."""
 
 
 @cache
 def words(number: int, language: Language = "en", conjunction: bool = True) -> tuple[str, ...]:
-    """The words of a number, split on white space, without hyphens and commas: (five, hundred, and, fifteen).
+    """The words of a number, without hyphens and commas, such as (five, hundred, and, fifteen).
 
     Args:
-        conjunction: ``False`` leaves the English "and" out.
+        conjunction: whether to keep the English "and".
     """
     from num2words import num2words
 
@@ -59,7 +59,7 @@ class Wording:
         """One-hot words, ``(N, length, words)``; shorter sentences are padded with zeros on the left.
 
         Raises:
-            KeyError: for a word outside the vocabulary.
+            KeyError: when a word is not in the vocabulary.
         """
         ids = {word: number for number, word in enumerate(self.vocabulary)}
         length = max(len(sentence) for sentence in sentences)
@@ -70,13 +70,13 @@ class Wording:
         return coded
 
     def encode_numbers(self, numbers: Sequence[int]) -> Tensor:
-        """One-hot words of numbers, ``(N, length, words)``."""
+        """One-hot words of numbers, ``(N, length, words)``; see :meth:`encode`."""
         return self.encode([self.words(number) for number in numbers])
 
 
 @cache
 def _vocabulary(wording: Wording) -> tuple[str, ...]:
-    # Multiples of powers of a thousand bring in the words for large numbers, and their plurals.
+    # Multiples of 1000 and 1000000 contribute the words for large numbers and their plurals.
     thousands = [k * 1000**power for power in (1, 2) for k in range(1, 1000)]
     numbers = [*range(min(wording.limit, 1000)), *(number for number in thousands if number < wording.limit)]
     return tuple(sorted({word for number in numbers for word in wording.words(number)}))
@@ -84,7 +84,7 @@ def _vocabulary(wording: Wording) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Split:
-    """Numbers to train with, to choose by and to report on; no number is in two of them."""
+    """Disjoint numbers for training, for choosing the step (validation) and for reporting (test)."""
 
     train: tuple[int, ...]
     validation: tuple[int, ...]
@@ -95,11 +95,11 @@ class Split:
 def split(wording: Wording, seed: int, train_size: int, validation_size: int) -> Split:
     """The split of a seed; a pure function of its arguments.
 
-    Training begins with 0 to 19 and the numbers of a random order that bring in a new word, in this order, and is
-    filled up from the rest.
+    The other numbers are put in random order. The training set starts with 0 to 19 and with every number that
+    contributes a new word in this order; the next numbers fill it up.
 
     Raises:
-        ValueError: when ``train_size`` is too small for that, or nothing is left to test with.
+        ValueError: when ``train_size`` is too small to contain every word, or leaves no numbers for the test.
     """
     random = np.random.RandomState(seed)
     order = _random_order(wording, random, train_size + validation_size)
@@ -123,7 +123,10 @@ def split(wording: Wording, seed: int, train_size: int, validation_size: int) ->
 
 
 def _random_order(wording: Wording, random: np.random.RandomState, size: int) -> list[int]:
-    """Numbers from ``ALWAYS`` on: all, or of a large range a sample in which every number of digits is as frequent."""
+    """Numbers from ``ALWAYS`` on, in random order.
+
+    From a large range, a sample is drawn in which every number of digits is equally likely.
+    """
     if wording.limit <= LISTED:
         return random.permutation(np.arange(ALWAYS, wording.limit)).tolist()
     limits = [10**digits for digits in range(2, len(str(wording.limit - 1)))] + [wording.limit]
@@ -135,7 +138,7 @@ class Data:
     """The examples of all seeds by part: one-hot words ``(S, N, length, words)`` and numbers ``(S, N)``.
 
     Args:
-        splits: one a seed.
+        splits: one per seed.
     """
 
     def __init__(self, wording: Wording, splits: Sequence[Split], device: torch.device, dtype: torch.dtype) -> None:

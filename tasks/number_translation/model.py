@@ -1,7 +1,7 @@
 """Networks that read the words of a number one by one.
 
-All take one-hot words ``(..., length, words)``, padded with zeros on the left, to a number ``(...)``. A padded position
-leaves the state as it is.
+Every network maps one-hot words ``(..., length, words)``, padded with zeros on the left, to numbers ``(...)``. A padded
+position does not change the state.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ Kind = Literal[
 
 @dataclass(frozen=True)
 class Sizes:
-    """Of a network."""
+    """Sizes and scales of a network."""
 
     words: int
     embedding: int
     embedding_std: float
     hidden: int
     scale: float
-    """The output of lstm, gru and transformer is multiplied by it."""
+    """Factor of the outputs of lstm, gru and transformer."""
 
 
 class Embedding(nn.Module):
-    """A vector for each word, ``(..., words) -> (..., size)``; of one-hot words, which a matrix product looks up."""
+    """An embedding of one-hot words, computed as a matrix product: ``(..., words) -> (..., size)``."""
 
     def __init__(self, words: int, size: int, std: float) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class Embedding(nn.Module):
 
 
 class Reader(nn.Module):
-    """A recurrent cell over the embedded words, and a head on its last state."""
+    """Runs a recurrent cell over the embedded words and applies a head to the last state."""
 
     def __init__(self, embedding: nn.Module, cell: Any, head: nn.Module, scale: float) -> None:
         super().__init__()
@@ -59,25 +59,25 @@ class Reader(nn.Module):
 
     def forward(self, one_hot: Tensor) -> Tensor:
         embedded = self.embedding(one_hot)
-        present = one_hot.sum(dim=-1, keepdim=True)
+        is_word = one_hot.sum(dim=-1, keepdim=True)  # 0 for padding
         state = self.cell.initial_state(embedded[..., 0, :])
-        for word, there in zip(embedded.unbind(dim=-2), present.unbind(dim=-2), strict=True):
+        for word, present in zip(embedded.unbind(dim=-2), is_word.unbind(dim=-2), strict=True):
             new = self.cell(word, state)
             if isinstance(state, tuple):
-                state = tuple(old + there * (now - old) for old, now in zip(state, new, strict=True))
+                state = tuple(old + present * (now - old) for old, now in zip(state, new, strict=True))
             else:
-                state = state + there * (new - state)
+                state = state + present * (new - state)
         h = state[0] if isinstance(state, tuple) else state
         return self.scale * self.head(h).squeeze(-1)
 
 
 class MultiplyAdd(nn.Module):
-    """Each word multiplies the state and adds to it: ``h' = M_word h + b_word``; the answer is the sum of the state.
+    """Each word multiplies the state and adds to it: ``h' = M_word h + b_word``. The output is the sum of the state.
 
-    With a state of one number, each word is one multiplication and one addition: the products and sums of an NMU and an
-    NAU with all weights at 1. A state of two numbers can keep what stands before "thousand" apart from what follows.
-    Every word starts as one that does nothing, M the identity and b zero (with a little noise from two numbers on,
-    without which they would stay alike).
+    With hidden size 1, each word is one multiplication and one addition, as computed by an NMU and an NAU whose weights
+    are all 1. With hidden size 2, the state can keep the value before "thousand" separate from the value after it.
+    Initially no word changes the state: M is the identity and b is 0. From hidden size 2 on, a little noise is added to
+    both, because the components of the state would otherwise stay equal.
     """
 
     def __init__(self, words: int, size: int, noise: float) -> None:
@@ -87,7 +87,7 @@ class MultiplyAdd(nn.Module):
         self.b = nn.Parameter(noise * torch.randn(words, size))
 
     def forward(self, one_hot: Tensor) -> Tensor:
-        # Looked up rather than multiplied out: second-order training differentiates with respect to every parameter.
+        # Looked up instead of multiplied: second-order training differentiates with respect to every parameter.
         words, size = self.M.shape[:2]
         M = torch.cat([self.M, torch.eye(size).to(self.M).unsqueeze(0)])
         b = torch.cat([self.b, self.b.new_zeros(1, size)])
@@ -99,10 +99,10 @@ class MultiplyAdd(nn.Module):
 
 
 class Transformer(nn.Module):
-    """A small transformer encoder: two layers of two heads, learned positions, a linear read-out of the last word."""
+    """A small transformer encoder: two layers with two heads, learned positions, a linear output on the last word."""
 
     LENGTH = 16
-    """Most words of a number."""
+    """Largest number of words of a number."""
     HEADS = 2
 
     def __init__(self, sizes: Sizes) -> None:
@@ -128,7 +128,9 @@ class Transformer(nn.Module):
 
     def forward(self, one_hot: Tensor) -> Tensor:
         present = one_hot.sum(dim=-1) > 0
-        x = self.embedding(one_hot) + self.position[-one_hot.shape[-2] :]  # counted from the end
+        x = (
+            self.embedding(one_hot) + self.position[-one_hot.shape[-2] :]
+        )  # positions count from the last word, because padding is on the left
         for block in self.blocks:
             assert isinstance(block, nn.ModuleDict)
             x = x + block["mix"](self._attend(block["qkv"](block["norm"](x)), present))
@@ -143,7 +145,7 @@ class Transformer(nn.Module):
 
 
 class Readout(nn.Module):
-    """A linear layer, evaluated as is fastest for many seeds."""
+    """A linear layer with one output, computed in the way that is fastest for many seeds."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -154,17 +156,17 @@ class Readout(nn.Module):
 
 
 ACCUMULATING = 10.0
-"""Start of W_hat and M_hat that connect the state of a NALU cell with itself: its weight begins at 1."""
+"""Initial W_hat and M_hat between the state of a NALU cell and itself; the weight is then 1 - 5e-5."""
 EMBEDDING_SCALE = 10.0
-"""Of the embedding of a NALU cell, so that addends of tens are near."""
+"""Scale of the embedding of a NALU cell; it brings summands such as 20 or 90 within reach."""
 GATE_BIAS = 2.0
 
 
 class NALUCell(nn.Module):
-    """A NALU over the embedded words whose state, one number, is the answer.
+    """A recurrent NALU over the embedded words. Its state is a single number, the output.
 
-    It starts as an accumulator: the state's own weight is 1, the gates are on the additive side and do not look at the
-    state.
+    Initially it is an accumulator: the state-to-state weight is 1, and the gate is on the additive side and does not
+    depend on the state.
     """
 
     def __init__(self, sizes: Sizes) -> None:
@@ -203,8 +205,8 @@ def build(kind: Kind, sizes: Sizes) -> nn.Module:
     return Reader(embedding, CELLS[cell](sizes.embedding, sizes.hidden), heads[unit](), 1.0 if unit else sizes.scale)
 
 
-def neutral(model: nn.Module) -> dict[str, Tensor]:
-    """The parameters of a multiply-add network whose words do nothing; of other networks, all zero."""
+def no_op_parameters(model: nn.Module) -> dict[str, Tensor]:
+    """Parameters by name. With them, no word changes the state of a multiply-add network; other models get zeros."""
     zero = {name: torch.zeros_like(tensor) for name, tensor in model.state_dict().items()}
     if isinstance(model, MultiplyAdd):
         zero["M"] += torch.eye(model.M.shape[-1]).to(model.M)

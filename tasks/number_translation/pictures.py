@@ -1,4 +1,4 @@
-"""Pictures of what the first network has learned."""
+"""TensorBoard pictures of the first network: its predictions, its errors, and its output word by word."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SHOWN = (3, 15, 40, 99, 318, 567, 999)
-"""Numbers whose value is shown word by word."""
+"""Numbers that are shown word by word."""
 
 
 def pictures(wording: Wording, data: Data, model: Ensemble) -> dict[str, Callable[[], Figure]]:
-    """What draws the pictures of the first network, by tag."""
+    """Functions that draw the pictures of the first network, by tag."""
     return {
         "numbers/predicted_against_true": partial(predicted_against_true, data, model),
         "numbers/error_by_words": partial(error_by_words, data, model),
@@ -29,7 +29,7 @@ def pictures(wording: Wording, data: Data, model: Ensemble) -> dict[str, Callabl
 
 @torch.no_grad()
 def predicted_against_true(data: Data, model: Ensemble) -> Figure:
-    """Every test and training number of the first seed."""
+    """Predictions of the first seed for all its test and training numbers."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5, 5), layout="constrained")
@@ -39,14 +39,14 @@ def predicted_against_true(data: Data, model: Ensemble) -> Figure:
         axes.plot(y[0].cpu(), single(x[0]).cpu(), ".", markersize=3, color=colour, label=name)
     highest = data.test[1][0].max().item()
     axes.plot([0, highest], [0, highest], color="0.5", linewidth=0.8)
-    axes.set(xlabel="number", ylabel="what the network says", title="first seed")
+    axes.set(xlabel="number", ylabel="prediction", title="first seed")
     axes.legend()
     return figure
 
 
 @torch.no_grad()
 def error_by_words(data: Data, model: Ensemble) -> Figure:
-    """Test errors of the first seed by number of words; the last two words follow each other in training, or never."""
+    """Test errors of the first seed by number of words, and by whether training contains the last two words."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 4), layout="constrained")
@@ -55,8 +55,8 @@ def error_by_words(data: Data, model: Ensemble) -> Figure:
     x, y = data.test[0][0], data.test[1][0]
     errors = (single(x) - y).abs().cpu().clamp(min=1e-6)
     words = x.sum(dim=(1, 2)).long().cpu()
-    seen = {_ending(example) for example in data.train[0][0]}
-    familiar = torch.tensor([_ending(example) in seen for example in x])
+    trained = {_ending(example) for example in data.train[0][0]}
+    familiar = torch.tensor([_ending(example) in trained for example in x])
     for offset, (name, part, colour) in zip(
         (-0.15, 0.15), (("seen in training", familiar, "#0072B2"), ("new", ~familiar, "#D55E00")), strict=True
     ):
@@ -68,7 +68,7 @@ def error_by_words(data: Data, model: Ensemble) -> Figure:
 
 @torch.no_grad()
 def word_by_word(wording: Wording, model: Ensemble) -> Figure:
-    """The first network's answer after each word of a few numbers."""
+    """The output of the first network after each word of a few numbers."""
     from matplotlib.figure import Figure
 
     single = model.member(0)
@@ -81,18 +81,18 @@ def word_by_word(wording: Wording, model: Ensemble) -> Figure:
 
 
 def values_by_word(wording: Wording, single: torch.nn.Module, number: int) -> tuple[tuple[str, ...], list[float]]:
-    """The words of a number, and what a network says after each of them."""
+    """The words of a number, and the output of a network after each of them."""
     words = wording.words(number)
     return words, values(wording, single, words)
 
 
 @torch.no_grad()
 def values(wording: Wording, single: torch.nn.Module, words: tuple[str, ...]) -> list[float]:
-    """What a network says after each word."""
+    """The output of a network after each word."""
     beginnings = wording.encode([words[: n + 1] for n in range(len(words))])
     return single(beginnings.to(next(single.parameters()))).tolist()
 
 
 def _ending(one_hot: torch.Tensor) -> tuple[int, ...]:
-    """The last two words of an example, by their numbers; -1 for none."""
+    """The indices of the last two words of an example; -1 for padding."""
     return tuple(int(word.argmax()) if word.any() else -1 for word in one_hot[-2:])

@@ -1,4 +1,4 @@
-"""MNIST counting and addition: targets by brute force, hand-set networks that are right, records made by hand."""
+"""MNIST counting and addition: answers by brute force, networks with exact weights, records made by hand."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,20 +14,22 @@ from tasks.harness.finished_run import FinishedRun
 from tasks.harness.record import Record
 from tasks.harness.training.run import run
 from tasks.mnist_counting import TASK, digits
-from tasks.mnist_counting.data import PROBLEMS, TARGETS, Data, answers
+from tasks.mnist_counting.data import PROBLEMS, TARGETS, Data, answers, digit_accuracy
 from tasks.mnist_counting.digits import Digits, DigitSets
 from tasks.mnist_counting.figures import constant_error
 from tasks.mnist_counting.model import ARITHMETIC, BASELINES, CELLS, Encoder, build_recurrent, penalty, snapped
-from tasks.mnist_counting.paper import RECALLED, SWEEP, _reference, priors, score, tables, without_prior
+from tasks.mnist_counting.options import SMOKE, Config
 from tasks.mnist_counting.pictures import confusion_matrix, draw_strip, pictures
-from tasks.mnist_counting.reference import threshold
-from tasks.mnist_counting.train import SMOKE, Config, build, digit_accuracy, squared_error, train
+from tasks.mnist_counting.published import TRASK
+from tasks.mnist_counting.results import _reference_errors, priors, score, success_threshold, tables
+from tasks.mnist_counting.sweep import SWEEP, without_priors
+from tasks.mnist_counting.train import build, squared_error, train
 
 CPU = torch.device("cpu")
 
 
 def made_digits(count: int, first: int = 0) -> Digits:
-    """Digit i of all shows i % 10, and has its number in its first two pixels."""
+    """Image i has the label i % 10; its first two pixels encode i."""
     number = torch.arange(first, first + count)
     images = torch.zeros(count, 28, 28, dtype=torch.uint8)
     images[:, 0, 0], images[:, 0, 1] = number % 251, number // 251
@@ -61,9 +63,9 @@ def test_answers_by_brute_force() -> None:
 def test_series_are_a_pure_function_of_seed_and_step() -> None:
     many, one = make_data(seeds=range(3)), make_data(seeds=range(1, 2))
     later, _ = one.batch(70)
-    first, right = one.batch(0)
+    first, target = one.batch(0)
     assert first.shape == (1, 4, 10, 28, 28)
-    assert right.shape == (1, 4, 10, 10)
+    assert target.shape == (1, 4, 10, 10)
     assert torch.equal(many.batch(0)[0][1], first[0])
     assert torch.equal(many.batch(70)[0][1], later[0])
     assert not torch.equal(many.batch(0)[0][1], many.batch(0)[0][2])
@@ -75,19 +77,19 @@ def test_every_digit_comes_from_its_own_set(target: str) -> None:
     data = make_data(target)
     seen: set[int] = set()
     for step in range(20):
-        images, right = data.batch(step)
+        images, correct = data.batch(step)
         numbers = number_of(images)
         seen |= set(numbers.flatten().tolist())
-        torch.testing.assert_close(right, answers(target, numbers % 10))
+        torch.testing.assert_close(correct, answers(target, numbers % 10))
     allowed = {i for i in range(500) if i % 10 >= PROBLEMS[target].smallest}
     assert seen <= allowed
     for images, series, numbers in (
         (data.validation_images, data.validation, range(500, 600)),
         (data.test_images, data.test[data.problem.lengths[-1]], range(600, 800)),
     ):
-        found = number_of(images[series.indices])
-        assert set(found.flatten().tolist()) <= set(numbers)
-        torch.testing.assert_close(series.answers, answers(target, found % 10)[:, -1])
+        drawn = number_of(images[series.indices])
+        assert set(drawn.flatten().tolist()) <= set(numbers)
+        torch.testing.assert_close(series.answers, answers(target, drawn % 10)[:, -1])
     assert sorted(data.test[1].indices.flatten().tolist()) == list(range(len(data.test_images)))
 
 
@@ -119,11 +121,11 @@ def test_a_cell_with_the_right_weights_counts_exactly(cell: str, target: str) ->
     torch.testing.assert_close(model(x), answers(target, labels).double(), rtol=1e-3, atol=1e-3)
 
 
-def test_a_thousand_steps_forgive_the_identity_start() -> None:
+def test_the_identity_start_is_exact_enough_for_a_thousand_steps() -> None:
     model = recurrent("nac", input_start=20.0)
     labels = torch.arange(1000).unsqueeze(0) % 10
-    found = model(nn.functional.one_hot(labels, 10).float())[0, -1]
-    assert (found - 100).abs().max() < 0.5
+    prediction = model(nn.functional.one_hot(labels, 10).float())[0, -1]
+    assert (prediction - 100).abs().max() < 0.5
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -143,14 +145,14 @@ def test_networks_of_many_seeds_are_those_of_lone_seeds(cell: str) -> None:
 
 def test_a_seed_that_is_nan_leaves_the_others_as_they_are() -> None:
     config = Config(dataset="sample", seeds=2).resolved()
-    images, right = make_data(seeds=range(2)).batch(0)
+    images, target = make_data(seeds=range(2)).batch(0)
 
     def gradients(poisoned: bool) -> list[torch.Tensor]:
         model = build(config)
         if poisoned:
             with torch.no_grad():
                 model.encoders[0].fc2.bias.fill_(float("nan"))
-        (squared_error(model(images), right, config, 0) + penalty(model.recurrent)).sum().backward()
+        (squared_error(model(images), target, config, 0) + penalty(model.recurrent)).sum().backward()
         model.clip_grad_norm_(1.0)
         return [*(p.grad for p in model.encoders[1].parameters()), *(p.grad[1] for p in model.recurrent.parameters())]
 
@@ -180,20 +182,20 @@ def test_penalty_is_zero_for_whole_weights_only() -> None:
 
 
 def test_the_loss() -> None:
-    last, every = Config(dataset="sample"), Config(dataset="sample", target="cumsum")
-    outputs = torch.zeros(2, 4, 3, 1)
-    right = torch.arange(24.0).view(2, 4, 3, 1)
-    assert squared_error(outputs, right, last, 0)[0] == pytest.approx(np.mean([2**2, 5**2, 8**2, 11**2]))
-    assert squared_error(outputs, right, every, 0)[0] == pytest.approx(np.mean(np.arange(12) ** 2))
+    last, every = Config(dataset="sample"), Config(dataset="sample", target="cumsum", bias_weight=1.0)
+    predictions = torch.zeros(2, 4, 3, 1)
+    target = torch.arange(24.0).view(2, 4, 3, 1)
+    assert squared_error(predictions, target, last, 0)[0] == pytest.approx(np.mean([2**2, 5**2, 8**2, 11**2]))
+    assert squared_error(predictions, target, every, 0)[0] == pytest.approx(np.mean(np.arange(12) ** 2))
     centred = replace(last, bias_weight=0.01)
     for step, weight in ((0, 0.01), (last.steps // 2, 0.1), (last.steps, 1)):
         expected = np.var([2, 5, 8, 11]) + weight * 6.5**2
-        assert squared_error(outputs, right, centred, step)[0] == pytest.approx(expected)
+        assert squared_error(predictions, target, centred, step)[0] == pytest.approx(expected)
 
 
 def test_accuracy_of_single_digits() -> None:
-    right = answers("counting", torch.tensor([[3], [4]]))[:, -1]
-    assert digit_accuracy(torch.stack([right, right.flip(0)]), right).tolist() == [1, 0]
+    target = answers("counting", torch.tensor([[3], [4]]))[:, -1]
+    assert digit_accuracy(torch.stack([target, target.flip(0)]), target).tolist() == [1, 0]
     numbers = torch.tensor([[3.0], [4.0]])
     assert digit_accuracy(torch.tensor([[[3.4], [4.6]]]), numbers).tolist() == [0.5]
 
@@ -204,21 +206,21 @@ def test_the_error_of_a_constant_answer(length: int) -> None:
     assert constant_error(length) == pytest.approx(np.abs(drawn - 1).mean(), rel=0.01)
 
 
-def test_the_recalled_baselines_are_at_twice_the_constant_answer() -> None:
+def test_the_published_baselines_are_at_twice_the_constant_answer() -> None:
     assert constant_error(100) == pytest.approx(9, rel=0.01)
-    assert float(RECALLED["counting"]["lstm"][2]) == pytest.approx(2 * constant_error(100), rel=0.05)
+    assert float(TRASK["counting"]["lstm"][2]) == pytest.approx(2 * constant_error(100), rel=0.05)
 
 
-def test_references_that_cannot_read_are_left_out() -> None:
-    read, errors = np.array([0.8, 0.0, 0.7]), np.array([1.0, 50.0, 3.0])
-    exact = FinishedRun(Path(), {}, {}, {"accuracy/digit": read, "squared/length_20": errors})
-    assert _reference(exact, 20).tolist() == [1, 3]
+def test_exact_seeds_that_cannot_recognise_digits_set_no_threshold() -> None:
+    accuracy, errors = np.array([0.8, 0.0, 0.7]), np.array([1.0, 50.0, 3.0])
+    exact = FinishedRun(Path(), {}, {}, {"accuracy/digit": accuracy, "squared/length_20": errors})
+    assert _reference_errors(exact, 20).tolist() == [1, 3]
 
 
-def test_threshold_of_a_success() -> None:
+def test_success_threshold() -> None:
     errors = np.array([1.0, 2.0, 3.0])
-    assert threshold(errors) == pytest.approx(2 + 6.965 / 3**0.5, rel=1e-3)
-    assert np.isnan(threshold(errors[:1]))
+    assert success_threshold(errors) == pytest.approx(2 + 6.965 / 3**0.5, rel=1e-3)
+    assert np.isnan(success_threshold(errors[:1]))
 
 
 def test_defaults_by_target_and_cell() -> None:
@@ -227,9 +229,9 @@ def test_defaults_by_target_and_cell() -> None:
             config = Config(target=target, cell=cell, dataset="sample").resolved()
             assert None not in [value for name, value in config.to_dict().items() if name != "hidden_size"]
             assert config.resolved() == config
-            untold = cell in BASELINES or (cell == "exact" and target != "counting")
-            assert (priors(config.to_dict()) == "none") == untold
-    assert priors(without_prior(Config(cell="nalu", dataset="sample")).to_dict()) == "none"
+            has_none = cell in BASELINES or (cell == "exact" and target != "counting")
+            assert (priors(config.to_dict()) == "none") == has_none
+    assert priors(without_priors(Config(cell="nalu", dataset="sample")).to_dict()) == "none"
 
 
 def test_config_names_the_digits_that_were_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,7 +289,7 @@ def test_validation_chooses_the_step_and_whether_to_snap() -> None:
 
 
 def test_success_is_measured_against_the_exact_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.mnist_counting.paper.LEAST_READ", 0.0)  # two steps teach nobody to read
+    monkeypatch.setattr("tasks.mnist_counting.results.LEAST_DIGIT_ACCURACY", 0.0)  # two steps are too few
     small = replace(SMOKE, target="product", steps=2, eval_every=1, eval_size=100)
     runs = [run(TASK, replace(small, cell=cell), tmp_path / cell) for cell in ("exact", "nmu", "lstm")]
     (table,) = tables(runs)

@@ -1,4 +1,4 @@
-"""Digits: the sample against known facts of MNIST, splits, damaged files, and fetching, all without a network."""
+"""Digits: known facts of MNIST hold for the sample; splits, damaged files, downloads. No test uses a network."""
 
 import gzip
 import hashlib
@@ -45,7 +45,7 @@ def write_mnist(root: Path, contents: dict[str, bytes]) -> None:
 
 @pytest.fixture
 def small_mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A root with 5010 training digits and 20 test digits: number i of all shows i % 10, its first pixel is i % 251."""
+    """A root with 5010 training digits and 20 test digits. Image i has the label i % 10 and the first pixel i % 251."""
     number = np.arange(5030)
     images = np.zeros((5030, 28, 28), dtype=np.uint8)
     images[:, 0, 0] = number % 251
@@ -65,7 +65,7 @@ def small_mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def copied_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the sample, put in its place."""
+    """A copy of the sample that replaces it."""
     copy = tmp_path / "mnist-sample"
     shutil.copytree(digits.SAMPLE, copy)
     monkeypatch.setattr(digits, "SAMPLE", copy)
@@ -77,7 +77,7 @@ def pairs(some: Digits) -> list[tuple[bytes, int]]:
 
 
 def test_the_sample_is_the_first_10_000_digits_of_mnist() -> None:
-    """Facts of MNIST's own files: label counts, sum of all pixels, and that no two of these digits are the same."""
+    """Known facts of MNIST's files: the label counts, the sum of all pixels, and no duplicates among these digits."""
     sets = load_digits("sample", NOWHERE)
     parts = (sets.train, sets.validation, sets.test)
     assert [len(part.images) for part in parts] == [len(part.labels) for part in parts] == [7000, 1000, 2000]
@@ -91,7 +91,7 @@ def test_the_sample_is_the_first_10_000_digits_of_mnist() -> None:
 
 
 def test_labels_and_split_of_the_sample_are_mixed_and_right() -> None:
-    """The nearest class mean is right for 82 % of MNIST's test digits."""
+    """Nearest-class-mean classification has an accuracy of 82 % on MNIST's test digits."""
     sets = load_digits("sample", NOWHERE)
     means = torch.stack([sets.train.images[sets.train.labels == digit].float().mean(0) for digit in range(10)])
     for part in (sets.validation, sets.test):
@@ -144,14 +144,14 @@ def test_a_fault_in_a_file_of_the_sample(fault: str, name: str, copied_sample: P
 
 
 def test_an_image_altered_in_a_whole_gzip_file(copied_sample: Path) -> None:
-    """What only the checksum can tell."""
+    """Only the checksum can reveal this."""
     name = "t10k-images-idx3-ubyte.gz"
     content = bytearray(gzip.decompress((copied_sample / name).read_bytes()))
     content[16] ^= 1
     (copied_sample / name).write_bytes(gzip.compress(content))
-    found = hashlib.md5(content).hexdigest()
+    actual = hashlib.md5(content).hexdigest()
     with pytest.raises(
-        UserError, match=rf"{name} must have the md5 {MD5['sample'][name]}, got {found} \(1568016 bytes"
+        UserError, match=rf"{name} must have the md5 {MD5['sample'][name]}, got {actual} \(1568016 bytes"
     ):
         load_digits("sample", NOWHERE)
 
@@ -173,11 +173,11 @@ def test_without_a_network_auto_is_the_sample_and_says_so(
 ) -> None:
     monkeypatch.setattr("urllib.request.urlopen", raising(error))
     assert [resolve("auto", tmp_path), resolve("auto", tmp_path)] == ["sample", "sample"]
-    said = capfd.readouterr()
-    assert said.out == ""
-    assert said.err == (
-        f"MNIST is not in {tmp_path} and could not be fetched: using the embedded sample of 10 000 digits "
-        "(results are not comparable with those of the full set)\n"
+    printed = capfd.readouterr()
+    assert printed.out == ""
+    assert printed.err == (
+        f"MNIST is not in {tmp_path} and could not be downloaded: using the included sample of 10 000 digits "
+        "(results are not comparable with those on all of MNIST)\n"
     )
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(UserError, match=f"^--dataset mnist needs .* in {re.escape(str(raw_folder(tmp_path)))}, .*"):
@@ -192,7 +192,7 @@ def test_a_silent_mirror_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.M
         raise TimeoutError("timed out")
 
     monkeypatch.setattr("urllib.request.urlopen", urlopen)
-    with pytest.raises(UserError, match="could not be fetched: timed out; put them there, or use --dataset sample"):
+    with pytest.raises(UserError, match="could not be downloaded: timed out; put them there, or use --dataset sample"):
         resolve("mnist", tmp_path)
     assert set(seen) == {digits.TIMEOUT}
     assert socket.getdefaulttimeout() is None
@@ -204,7 +204,7 @@ def test_a_root_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def downloader(contents: dict[str, bytes], error: Exception | None, calls: list[Path]) -> Callable[..., None]:
-    """In torchvision's place: writes these files, and then fails or not."""
+    """Replaces torchvision's download: writes these files, then raises ``error`` if it is given."""
 
     def download_mnist(root: str, download: bool) -> None:
         assert download
@@ -235,7 +235,7 @@ def test_a_download_that_is_cut_off_leaves_nothing(tmp_path: Path, monkeypatch: 
     contents = dict.fromkeys(MD5["mnist"], b"half")
     monkeypatch.setattr("torchvision.datasets.MNIST", downloader(contents, error, calls))
     assert resolve("auto", tmp_path) == "sample"
-    with pytest.raises(UserError, match=r"could not be fetched: File not found or corrupted\.; put them there"):
+    with pytest.raises(UserError, match=r"could not be downloaded: File not found or corrupted\.; put them there"):
         resolve("mnist", tmp_path)
     assert len(calls) == 1
     assert list(tmp_path.iterdir()) == []
@@ -259,7 +259,7 @@ def test_the_sample_needs_no_fetching(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def write_package(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """A package like `mnist`, with digit + 1 images of each digit; its images and labels."""
+    """Write a package like `mnist` with digit + 1 images of each digit; returns its images and labels."""
     labels = np.repeat(np.arange(10), np.arange(1, 11))
     images = np.random.RandomState(1).randint(0, 256, size=(len(labels), 28, 28))
     images[0].flat[:256] = np.arange(256)
@@ -271,11 +271,11 @@ def write_package(folder: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_a_sample_of_a_small_package(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Read back by torchvision; every byte survives the package's three decimals."""
+    """Torchvision reads back the same images; rounding to three decimals loses no byte."""
     images, labels = write_package(tmp_path / "package")
     make_sample(Options(tmp_path / "package", tmp_path / "out"))
     assert capsys.readouterr().out == f"44 digits to train and 11 to test in {tmp_path / 'out'}\n"
-    found = []
+    pairs_read = []
     for part, size in (("train", 44), ("t10k", 11)):
         for name in (f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"):
             (tmp_path / name).write_bytes(gzip.decompress((tmp_path / "out" / f"{name}.gz").read_bytes()))
@@ -285,8 +285,8 @@ def test_a_sample_of_a_small_package(tmp_path: Path, capsys: pytest.CaptureFixtu
         )
         assert len(read.labels) == size
         assert not torch.equal(read.labels, read.labels.sort().values), "the digits are mixed"
-        found += pairs(read)
-    assert Counter(found) == Counter(pairs(Digits(torch.from_numpy(images), torch.from_numpy(labels))))
+        pairs_read += pairs(read)
+    assert Counter(pairs_read) == Counter(pairs(Digits(torch.from_numpy(images), torch.from_numpy(labels))))
 
 
 def test_the_same_package_gives_the_same_bytes(tmp_path: Path) -> None:

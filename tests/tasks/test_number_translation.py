@@ -1,4 +1,4 @@
-"""Number words: wording, splits, second-order training against closed forms, networks set by hand, and the console."""
+"""Number words: wording, splits, second-order training against closed forms, networks set by hand, read_number."""
 
 import subprocess
 import sys
@@ -18,14 +18,15 @@ from tasks.harness.report import evidence
 from tasks.harness.report.loading import read_run
 from tasks.harness.training.run import run
 from tasks.number_translation import TASK
-from tasks.number_translation.best import chosen_network
+from tasks.number_translation.best_so_far import chosen_network
 from tasks.number_translation.data import Data, Split, Wording, split, words
 from tasks.number_translation.levenberg_marquardt import LevenbergMarquardt
-from tasks.number_translation.model import Kind, MultiplyAdd, Sizes, build, neutral
-from tasks.number_translation.paper import score
+from tasks.number_translation.model import Kind, MultiplyAdd, Sizes, build, no_op_parameters
+from tasks.number_translation.options import RECIPES, Config
 from tasks.number_translation.pictures import pictures, values
-from tasks.number_translation.say import split_words
-from tasks.number_translation.train import PREDICTIONS, RECIPES, Config, train
+from tasks.number_translation.read_number import split_words
+from tasks.number_translation.results import score
+from tasks.number_translation.train import PREDICTIONS, train
 
 ENGLISH = Wording(1000, "en", True)
 
@@ -48,7 +49,7 @@ def test_wording(number: int, language: str, conjunction: bool, expected: str) -
 
 
 def test_vocabulary() -> None:
-    """28 number words and "and", as the authors counted, and zero."""
+    """28 number words and "and", as counted by the authors, and zero."""
     assert len(ENGLISH.vocabulary) == 30
     assert {"zero", "and", "hundred", "nineteen", "ninety"} < set(ENGLISH.vocabulary)
     assert len(Wording(1000, "en", False).vocabulary) == 29
@@ -83,7 +84,7 @@ def test_splits_of_a_large_range() -> None:
     assert 450_000 < np.mean(parts.test) < 550_000
 
 
-def test_seeds_share_a_split_if_asked_to() -> None:
+def test_seeds_share_a_split_with_split_seed() -> None:
     own, common = Config(), Config(split_seed=4)
     assert own.split(1) != own.split(2)
     assert common.split(1) == common.split(2) == own.split(4)
@@ -101,7 +102,7 @@ def test_padding_on_the_left_changes_nothing(kind: Kind) -> None:
 
 
 def grammar(wording: Wording) -> MultiplyAdd:
-    """English numbers as products and sums, by hand; the state is (what stands before thousand, the rest)."""
+    """Hand-set weights that compose English numbers; the state is (value before thousand, value after it)."""
     model = MultiplyAdd(len(wording.vocabulary), 2, 0.0)
     numbers = {words(number)[0]: number for number in (*range(20), *range(20, 100, 10))}
     with torch.no_grad():
@@ -122,9 +123,9 @@ def test_a_multiply_add_network_can_read_all_numbers_below_a_million() -> None:
     assert values(wording, grammar(wording), ("five", "hundred", "and", "fifteen")) == [5, 500, 500, 515]
 
 
-def test_a_word_that_does_nothing_is_neutral() -> None:
+def test_no_op_parameters_leave_the_state_unchanged() -> None:
     model = MultiplyAdd(3, 2, 0.5)
-    model.load_state_dict(neutral(model))
+    model.load_state_dict(no_op_parameters(model))
     assert model(torch.eye(3).unsqueeze(0)).item() == 0
 
 
@@ -143,11 +144,11 @@ class Line(nn.Module):
 def levenberg_marquardt(seeds: int) -> tuple[Ensemble, LevenbergMarquardt]:
     model = Ensemble(Line, range(seeds)).double()
     zero = {"a": torch.zeros(()), "b": torch.zeros(())}
-    return model, LevenbergMarquardt(model, lambda found, right: found - right, zero)
+    return model, LevenbergMarquardt(model, lambda prediction, target: prediction - target, zero)
 
 
 def test_second_order_steps_solve_linear_least_squares() -> None:
-    """Of each member: its own data, noise included; then a NaN in one member leaves the others as they are."""
+    """Every member fits its own noisy data. A NaN in the data of one member does not change the others."""
     torch.manual_seed(0)
     x, noise = torch.randn(4, 9).double(), torch.randn(4, 9).double()
     y = 3 * x + 1 + noise
@@ -174,8 +175,8 @@ def test_examples_of_weight_zero_do_not_count() -> None:
     assert (model.stacked()["a"].item(), model.stacked()["b"].item()) == pytest.approx((2, 1))
 
 
-def test_the_penalty_prefers_few_parameters_away_from_neutral() -> None:
-    """a + b = 5 at x = 1 leaves a line of solutions; the penalty ends where one of the two is 0."""
+def test_the_penalty_prefers_few_parameters_away_from_its_center() -> None:
+    """At x = 1, every a + b = 5 is a solution. The penalty selects a solution where one of the two is 0."""
     x, y = torch.ones(6, 3).double(), torch.full((6, 3), 5.0).double()
     model, optimizer = levenberg_marquardt(6)
     for _ in range(300):
@@ -186,7 +187,7 @@ def test_the_penalty_prefers_few_parameters_away_from_neutral() -> None:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three seeds that compose."""
+    """A run of three multiply-add seeds."""
     directory = tmp_path_factory.mktemp("numbers") / "run"
     config = Config(model="multiply-add", seeds=3, first_seed=2, steps=120, eval_every=60, device="cpu")
     run(TASK, config, directory)
@@ -202,28 +203,28 @@ def test_seeds_that_have_seen_full_hundreds_read_every_number(trained: Path) -> 
     assert (exact == informed).all()
 
 
-def test_say(trained: Path, tmp_path: Path) -> None:
-    def say(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "tasks.number_translation.say", *arguments]
+def test_read_number(trained: Path, tmp_path: Path) -> None:
+    def read_number(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "tasks.number_translation.read_number", *arguments]
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
 
-    right = say("Seven hundred and forty-two", "--run", str(trained))
-    assert right.returncode == 0, right.stderr
-    lines = [line.split() for line in right.stdout.splitlines()]
+    done = read_number("Seven hundred and forty-two", "--run", str(trained))
+    assert done.returncode == 0, done.stderr
+    lines = [line.split() for line in done.stdout.splitlines()]
     assert [line[0] for line in lines] == ["seven", "hundred", "and", "forty", "two", "742"]
     assert [float(line[1]) for line in (lines[0], lines[3], lines[4])] == pytest.approx([7, 740, 742], abs=0.01)
     for arguments, message in (
-        (["seven hundert"], "'hundert' is not a word of this run; it knows hundred"),
-        ([""], "nothing was given"),
+        (["seven hundert"], "'hundert' is not in the vocabulary of this run; try one of: hundred"),
+        ([""], "the number in words is empty"),
         (["one", "--run", str(tmp_path)], "no readable config.json"),
     ):
-        wrong = say(*arguments, *([] if "--run" in arguments else ["--run", str(trained)]))
+        wrong = read_number(*arguments, *([] if "--run" in arguments else ["--run", str(trained)]))
         assert (wrong.returncode, wrong.stdout) == (2, "")
         assert wrong.stderr.count("\n") == 1
         assert message in wrong.stderr
 
 
-def test_what_is_said_is_what_validation_chose() -> None:
+def test_the_chosen_network_has_the_lowest_validation_error() -> None:
     config = Config(model="lstm", seeds=2, steps=30, eval_every=10, embedding=4, hidden=3)
     chosen, lowest = None, np.inf
     for snapshot in train(config):
@@ -236,12 +237,12 @@ def test_what_is_said_is_what_validation_chose() -> None:
         assert torch.equal(tensor, chosen[name])
 
 
-def test_a_run_tells_what_the_chosen_network_says(tmp_path: Path) -> None:
+def test_a_run_saves_the_predictions_of_the_chosen_network(tmp_path: Path) -> None:
     config = Config(model="lstm", seeds=2, steps=20, eval_every=10, embedding=4, hidden=3)
     finished = run(TASK, config, tmp_path / "run")
-    said = read_columns(tmp_path / "run" / PREDICTIONS)
+    saved = read_columns(tmp_path / "run" / PREDICTIONS)
     best = finished.per_seed["interpolation/error"].argmin()
-    error = np.abs(said["predicted"] - said["number"]).mean()
+    error = np.abs(saved["predicted"] - saved["number"]).mean()
     assert error == pytest.approx(finished.per_seed["extrapolation/error"][best], rel=1e-4)
     evidence.copy_evidence(finished, tmp_path / "kept")
     (kept,) = (tmp_path / "kept" / TASK.name).iterdir()
@@ -249,27 +250,27 @@ def test_a_run_tells_what_the_chosen_network_says(tmp_path: Path) -> None:
     assert "predicted-against-true" in TASK.figures([read_run(kept)])
 
 
-def test_a_run_in_seed_chunks_says_what_the_best_of_all_seeds_says(tmp_path: Path) -> None:
+def test_read_number_uses_the_best_of_all_seed_chunks(tmp_path: Path) -> None:
     config = Config(model="lstm", seeds=3, steps=20, eval_every=10, embedding=4, hidden=3)
-    said = []
+    printed = []
     for chunk in (None, 1):
         finished = run(TASK, config, tmp_path / str(chunk), seed_chunk=chunk)
         command = [
             sys.executable,
             "-m",
-            "tasks.number_translation.say",
+            "tasks.number_translation.read_number",
             "twenty one",
             "--run",
             str(tmp_path / str(chunk)),
         ]
-        said.append(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        printed.append(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     assert finished.per_seed["interpolation/error"].argmin() > 0
-    assert said[0] == said[1]
+    assert printed[0] == printed[1]
 
 
 def test_unknown_words() -> None:
     assert split_words("Twenty-one", ENGLISH) == ("twenty", "one")
-    with pytest.raises(UserError, match="'thousand' is not a word of this run; it knows"):
+    with pytest.raises(UserError, match="'thousand' is not in the vocabulary of this run; try one of:"):
         split_words("one thousand", ENGLISH)
 
 
@@ -324,7 +325,7 @@ def test_values_that_cannot_be_used(options: dict[str, object], message: str) ->
         Config(**options)
 
 
-def test_recipes_can_be_overruled() -> None:
+def test_given_options_override_the_recipe() -> None:
     assert replace(Config(), model="multiply-add").to_dict()["loss"] == "relative"
     assert Config(model="multiply-add", loss="squared").to_dict()["loss"] == "squared"
 
@@ -335,5 +336,5 @@ def test_training_goes_on_from_a_checkpoint_exactly(model: Kind) -> None:
     *_, expected = (snapshot.metrics for snapshot in train(config))
     state = next(snapshot.state for snapshot in train(config) if snapshot.step == 6)
     *_, resumed = (snapshot.metrics for snapshot in train(config, state))
-    for name, right in expected.items():
-        assert torch.equal(resumed[name], right), name
+    for name, value in expected.items():
+        assert torch.equal(resumed[name], value), name
