@@ -19,4 +19,5 @@ TASK = Task(
     seed_chunk=25,
     tables=tables,
     figures=figures,
+    files=("episode.gif",),
 )

@@ -85,6 +85,8 @@ class Task:
     """The result tables, beside the published figures."""
     figures: Callable[[Sequence[FinishedRun]], dict[str, Figure]] = field(default=lambda runs: {})
     """The figures, by file name."""
+    files: Sequence[str] = ()
+    """Names of the files that a run leaves besides: the keys of ``Snapshot.files``."""
     seed_chunk: int | None = None
     """How many seeds train fastest together on a CPU; None for all of them. Their batches then fit into its cache."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -18,23 +19,35 @@ METRICS = "metrics.csv"
 SUMMARY = "summary.json"
 SEED_SUMMARY = "summary.csv"
 CURVES = "curves.csv"
+METRICS_SHA256 = "metrics.sha256"
+"""One line for each evaluated step: the step, the length of metrics.csv after it, and the SHA-256 of that much."""
 
+CHECKSUM = "checksum"
+"""The key of a JSON file's own checksum."""
 PARTIAL = ".*.partial"
 """What a killed write may leave behind; see :func:`write_atomically`."""
 
 
+def read_text(path: Path) -> str:
+    """A text file in UTF-8, whatever the locale is, with or without a byte-order mark."""
+    return path.read_text(encoding="utf-8-sig")
+
+
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a file.
+    """A JSON object from a file that :func:`write_json` wrote, or from any other.
 
     Raises:
-        UserError: when the file is missing or holds no JSON object.
+        UserError: when the file is missing, holds no JSON object, or was changed after it was written.
     """
     try:
-        value = json.loads(path.read_text())
+        value = json.loads(read_text(path))
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"no readable {path.name} in {path.parent}: {error}") from None
     if not isinstance(value, dict):
         raise UserError(f"{path} must hold a JSON object")
+    checksum = value.pop(CHECKSUM, None)
+    if checksum is not None and checksum != _checksum(value):
+        raise UserError(f"{path} was changed after it was written: its checksum does not match")
     return value
 
 
@@ -45,7 +58,7 @@ def read_columns(path: Path) -> dict[str, np.ndarray]:
         UserError: when the file is missing or is no such table.
     """
     try:
-        text = path.read_text()
+        text = read_text(path)
         if not text.endswith("\n"):
             raise ValueError("its last line is not whole")
         names, *rows = [line.split(",") for line in text.splitlines()]
@@ -66,7 +79,8 @@ def write_atomically(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
     """Open a file that appears as a whole or not at all: it is in its place once the block has ended without error."""
     partial = path.with_name(f".{path.name}.partial")
     try:
-        with partial.open(mode, newline=None if "b" in mode else "") as file:
+        is_text = "b" not in mode
+        with partial.open(mode, newline="" if is_text else None, encoding="utf-8" if is_text else None) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -83,5 +97,27 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
-    """Write a JSON object as a whole or not at all."""
-    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+    """Write a JSON object as a whole or not at all, with a checksum of its content."""
+    write_text(path, json.dumps({**value, CHECKSUM: _checksum(value)}, indent=2, allow_nan=False) + "\n")
+
+
+def _checksum(value: dict[str, Any]) -> str:
+    """Of the content alone: neither the order of keys nor white space matters."""
+    return sha256(json.dumps(value, sort_keys=True, default=str).encode())
+
+
+def sha256(content: bytes) -> str:
+    """The SHA-256 of some bytes, in hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def checksums(directory: Path, names: Iterable[str]) -> dict[str, str]:
+    """The SHA-256 of those files that are there, by name."""
+    return {name: sha256((directory / name).read_bytes()) for name in names if (directory / name).exists()}
+
+
+def check_checksums(directory: Path, expected: Mapping[str, Any]) -> None:
+    """Raise a UserError that names the first file whose content is not what it was."""
+    for name, digest in checksums(directory, expected).items():
+        if digest != expected[name]:
+            raise UserError(f"{directory / name} was changed after it was written: its checksum does not match")

@@ -9,9 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from tasks.harness.files import CONFIG, METRICS, SEED_SUMMARY, SUMMARY, read_columns, read_json
+from tasks.harness.errors import UserError
+from tasks.harness.files import CONFIG, METRICS, SEED_SUMMARY, SUMMARY, check_checksums, read_columns, read_json
 from tasks.harness.learning_curves import learning_curves
 from tasks.harness.record import Record
+
+SUMMARY_KEYS = ("task", "config", "seeds", "steps", "wall_seconds", "model_steps_per_second", "metrics", "rates")
+"""What summary.json has at least."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +35,14 @@ class FinishedRun:
         """Read a run directory.
 
         Raises:
-            UserError: when it holds no run, an unfinished one or an unreadable one.
+            UserError: when it holds no run, an unfinished one, an unreadable one, or one that was changed.
         """
-        description = read_json(directory / CONFIG)
-        return cls(directory, description, read_json(directory / SUMMARY), read_columns(directory / SEED_SUMMARY))
+        description, summary = read_json(directory / CONFIG), read_json(directory / SUMMARY)
+        missing = [name for name in SUMMARY_KEYS if name not in summary]
+        if missing:
+            raise UserError(f"{directory / SUMMARY} lacks {', '.join(missing)}")
+        check_checksums(directory, summary.get("sha256", {}))
+        return cls(directory, description, summary, read_columns(directory / SEED_SUMMARY))
 
     @property
     def task(self) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tasks.harness.errors import UserError
+from tasks.harness.files import METRICS_SHA256, read_text, sha256
 from tasks.harness.metrics import INTERPOLATION_ERROR
 
 
@@ -53,10 +54,11 @@ class Record:
         """Read metrics.csv; a last tick that is not whole, as a killed run may leave, is left out.
 
         Raises:
-            UserError: when the file is missing or is no such record.
+            UserError: when the file is missing, is no such record, or was changed after it was written.
         """
+        _check_unchanged(path)
         try:
-            header, *lines = path.read_text().splitlines(keepends=True)
+            header, *lines = read_text(path).splitlines(keepends=True)
             names = header.rstrip("\n").split(",")
             if names[:2] != ["step", "seed"]:
                 raise ValueError("it must begin with the columns step, seed")
@@ -77,3 +79,17 @@ class Record:
         metrics = {name: table[:, :, column] for column, name in enumerate(names) if column >= 2}
         steps = table[:, 0, 0] if ticks else np.empty(0)
         return cls(steps.astype(np.int64), seeds.astype(np.int64), metrics)
+
+
+def _check_unchanged(path: Path) -> None:
+    """Raise a UserError when what was recorded up to some evaluated step is not what it was."""
+    known = path.with_name(METRICS_SHA256)
+    if not (path.exists() and known.exists()):
+        return  # evidence, or a record of an older version
+    content = path.read_bytes()
+    ticks = [line.split() for line in read_text(known).splitlines()]
+    for length, digest in ((int(tick[1]), tick[2]) for tick in reversed(ticks) if len(tick) == 3 and tick[1].isdigit()):
+        if len(digest) == 64 and length <= len(content):  # a killed run may have written more, and a part of a line
+            if sha256(content[:length]) != digest:
+                raise UserError(f"{path} was changed after it was written: its checksum does not match")
+            return

@@ -32,13 +32,26 @@ def markdown(table: Table) -> str:
 def comma_separated(table: Table) -> str:
     """The table as CSV."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([table.header, *table.rows])
+    csv.writer(text, lineterminator="\n").writerows([map(_harmless, row) for row in (table.header, *table.rows)])
     return text.getvalue()
 
 
+def _harmless(cell: str) -> str:
+    """The cell, quoted if a spreadsheet would run it as a formula: text that begins with one of = + - @ or a control."""
+    if not cell.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}"
+    return cell
+
+
 def number(value: float | None) -> str:
-    """Three significant digits; a dash where there is no finite number."""
-    return "–" if value is None else f"{value:.3g}"
+    """Three significant digits, whole numbers as a whole; a dash where there is no finite number."""
+    if value is None:
+        return "–"
+    return f"{value:.0f}" if float(value).is_integer() and abs(value) < 1e9 else f"{value:.3g}"
 
 
 def with_interval(value: Mapping[str, Any]) -> str:

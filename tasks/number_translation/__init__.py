@@ -4,7 +4,7 @@ from tasks.harness.contract import Task
 from tasks.number_translation.options import SMOKE, Config
 from tasks.number_translation.results import figures, score, tables
 from tasks.number_translation.sweep import SWEEP
-from tasks.number_translation.train import train
+from tasks.number_translation.train import PREDICTIONS, train
 
 TASK = Task(
     name="number_translation",
@@ -17,4 +17,5 @@ TASK = Task(
     sweep=SWEEP,
     tables=tables,
     figures=figures,
+    files=(PREDICTIONS,),
 )

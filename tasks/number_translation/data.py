@@ -6,6 +6,7 @@ others that contains every word), 200 for validation and 631 for the test.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -34,7 +35,7 @@ def words(number: int, language: Language = "en", conjunction: bool = True) -> t
     """
     from num2words import num2words
 
-    text = num2words(number, lang=language).replace("-", " ").replace(",", "")
+    text = unicodedata.normalize("NFC", num2words(number, lang=language)).replace("-", " ").replace(",", "")
     return tuple(word for word in text.split() if conjunction or word != "and")
 
 

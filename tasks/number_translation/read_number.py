@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import sys
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,7 +54,8 @@ def split_words(text: str, wording: Wording) -> tuple[str, ...]:
     Raises:
         UserError: when the text is empty or has a word outside the vocabulary; the message suggests similar words.
     """
-    words = tuple(text.lower().replace("-", " ").replace(",", " ").split())
+    composed = unicodedata.normalize("NFC", text)  # an accent may be a character of its own
+    words = tuple(composed.lower().replace("-", " ").replace(",", " ").split())
     if not words:
         raise UserError('the number in words is empty; give words such as "seven hundred and forty two"')
     for word in words:

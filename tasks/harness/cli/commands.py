@@ -9,6 +9,7 @@ from typing import Literal
 
 import tyro
 
+from tasks.harness.cli.cards import print_cards
 from tasks.harness.config import require
 from tasks.harness.registry import load_task, task_names
 from tasks.harness.report.report import report
@@ -26,8 +27,7 @@ class List:
 
     def __call__(self) -> None:
         """Print one line a task."""
-        for task in map(load_task, task_names()):
-            print(f"{task.command:20} {task.title} ({task.source})")
+        print_cards()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,7 @@ class Reproduce:
         known = [load_task(name).command for name in task_names()]
         require(self.tasks != (), f"--tasks must be of {', '.join(known)}, got nothing")
         for name in self.tasks or ():
-            require(name in known, f"--tasks must be of {', '.join(known)}, got {name}")
+            require(name.replace("_", "-") in known, f"--tasks must be of {', '.join(known)}, got {name}")
 
     def __call__(self) -> None:
         """Run it."""
@@ -66,7 +66,7 @@ class Reproduce:
         jobs = [
             Job(name, config, default_directory(task, config, out))
             for name in task_names()
-            if self.tasks is None or load_task(name).command in self.tasks
+            if self.tasks is None or {name, load_task(name).command} & set(self.tasks)
             for task in [load_task(name)]
             for config in task.sweep[self.profile]
         ]

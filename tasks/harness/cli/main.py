@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ from typing import Any, NoReturn
 import tyro
 
 import nalu
-from tasks.harness.cli.parsing import parse, parse_command
+from tasks.harness.cli.parsing import command_name, parse, parse_command
 from tasks.harness.config import Config, require
 from tasks.harness.contract import Task
 from tasks.harness.errors import OptionError, UserError
@@ -69,8 +70,10 @@ def console() -> NoReturn:
 def guarded(command: Callable[[], None]) -> NoReturn:
     """Run a command and exit: with 0, with 2 and one line for an error of the user's, with 130 when interrupted."""
     interrupt_on_sigterm()
+    _prepare_output()
     try:
         command()
+        sys.stdout.flush()
     except KeyboardInterrupt:
         message = "interrupted. Progress is saved; continue with --resume (nalu reproduce resumes by itself)"
         _fail(message, status=130)
@@ -89,6 +92,15 @@ def guarded(command: Callable[[], None]) -> NoReturn:
         where = f" {error.filename}" if error.filename else ""
         _fail(f"cannot read or write{where}: {error.strerror or error}")
     sys.exit(0)
+
+
+def _prepare_output() -> None:
+    """Replace what the terminal's encoding cannot show; write to nothing where a stream is closed."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  # until the process ends
+        elif isinstance(stream := getattr(sys, name), io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def parse_run(task: Task, arguments: Sequence[str], default: Config, program: str) -> tuple[Config, RunOptions]:
@@ -146,7 +158,8 @@ def _console(arguments: list[str]) -> None:
         return
     tasks = {task.command: task for task in map(load_task, task_names())}
     commands = {**COMMANDS, **{command: _options(task, task.config()) for command, task in tasks.items()}}
-    chosen = parse_command(commands, arguments or ["--help"], "nalu", "Neural Arithmetic Logic Units, reproduced.")
+    arguments = command_name(arguments, commands, "nalu")
+    chosen = parse_command(commands, arguments, "nalu", "Neural Arithmetic Logic Units, reproduced.")
     if arguments[0] in tasks:
         _run_task(tasks[arguments[0]], arguments[1:], f"nalu {arguments[0]}")
     else:

@@ -17,6 +17,7 @@ from pathlib import Path
 from tasks.harness.cli.main import guarded
 from tasks.harness.cli.parsing import parse
 from tasks.harness.errors import UserError
+from tasks.harness.files import read_text, write_text
 
 ROOT = Path(__file__).parents[3]
 TABLE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- /table -->)", flags=re.DOTALL)
@@ -39,7 +40,7 @@ def refreshed(text: str, root: Path = ROOT) -> str:
         begin, name, end = match.groups()
         if not (root / name).is_file():
             raise UserError(f"a README shows {name}, which does not exist")
-        return f"{begin}{(root / name).read_text()}{end}"
+        return f"{begin}{read_text(root / name)}{end}"
 
     return TABLE.sub(table, text)
 
@@ -53,9 +54,9 @@ class Refresh:
         if not (ROOT / "pyproject.toml").is_file():
             raise UserError(f"this needs a checkout of the project, whose READMEs it writes, and {ROOT} is none")
         for readme in readmes():
-            before = readme.read_text()
+            before = read_text(readme)
             if (after := refreshed(before)) != before:
-                readme.write_text(after)
+                write_text(readme, after)
                 print(f"tables refreshed: {readme.relative_to(ROOT)}")
 
 

@@ -6,7 +6,16 @@ import contextlib
 from pathlib import Path
 
 from tasks.harness.errors import UserError
-from tasks.harness.files import CONFIG, CURVES, METRICS, SEED_SUMMARY, SUMMARY, read_columns, write_columns, write_json
+from tasks.harness.files import (
+    CONFIG,
+    CURVES,
+    SEED_SUMMARY,
+    SUMMARY,
+    checksums,
+    read_columns,
+    write_columns,
+    write_json,
+)
 from tasks.harness.finished_run import FinishedRun
 from tasks.harness.registry import load_task
 from tasks.harness.rundir.directory import default_directory
@@ -15,7 +24,7 @@ from tasks.harness.rundir.directory import default_directory
 def copy_evidence(run: FinishedRun, root: Path) -> None:
     """Copy the results of a run to ``<root>/<task>/<label-hash>/``, with a short form of its learning curves.
 
-    Small tables that a task wrote beside them (``*.csv``) are copied, too. The name of the folder follows from the
+    Tables (``*.csv``) among the files that the task's card names are copied, too. The folder is named after the
     options, so that a run that is made again replaces its old copy. An unfinished run is not copied.
     """
     if not (run.directory / SUMMARY).exists():
@@ -26,10 +35,11 @@ def copy_evidence(run: FinishedRun, root: Path) -> None:
         return
     directory.mkdir(parents=True, exist_ok=True)
     write_json(directory / CONFIG, run.description)
-    write_json(directory / SUMMARY, run.summary)
     write_columns(directory / SEED_SUMMARY, run.per_seed)
-    for table in run.directory.glob("*.csv"):
-        if table.name not in (METRICS, SEED_SUMMARY, CURVES):
-            write_columns(directory / table.name, read_columns(table))
+    tables = [name for name in task.files if name.endswith(".csv") and (run.directory / name).exists()]
+    for name in tables:
+        write_columns(directory / name, read_columns(run.directory / name))
     with contextlib.suppress(UserError, KeyError):  # the report says that the curves are missing
         write_columns(directory / CURVES, run.curves)
+    copied = checksums(directory, [SEED_SUMMARY, CURVES, *tables])
+    write_json(directory / SUMMARY, {**run.summary, "sha256": copied})

@@ -14,11 +14,11 @@ import numpy as np
 from tasks.harness.config import Config
 from tasks.harness.contract import Task
 from tasks.harness.errors import UserError, describe_error
-from tasks.harness.files import CONFIG, METRICS, SEED_SUMMARY, SUMMARY, read_columns, read_json
+from tasks.harness.files import CONFIG, METRICS, SEED_SUMMARY, SUMMARY, check_checksums, read_columns, read_json
 from tasks.harness.finished_run import FinishedRun
 from tasks.harness.record import Record
 from tasks.harness.registry import load_task, task_names
-from tasks.harness.report.untrusted import check_files, check_record, check_table, checked_summary
+from tasks.harness.report.untrusted import check_files, check_record, check_table, checked_digests, checked_summary
 from tasks.harness.rundir.directory import default_directory
 from tasks.harness.summary import over_seeds, per_seed
 from tasks.harness.terminal.sanitize import sanitize
@@ -97,7 +97,9 @@ def _stored_results(directory: Path) -> tuple[dict[str, Any], dict[str, np.ndarr
     """summary.json and summary.csv; empty while the run is unfinished."""
     if not (directory / SUMMARY).exists():
         return {}, {}
-    return read_json(directory / SUMMARY), read_columns(directory / SEED_SUMMARY)
+    summary = read_json(directory / SUMMARY)
+    check_checksums(directory, checked_digests(summary))
+    return summary, read_columns(directory / SEED_SUMMARY)
 
 
 def _scored(task: Task, config: Config, record: Record) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from jinja2 import Environment, StrictUndefined
 
 from tasks.harness import verdict
+from tasks.harness.files import read_text
 from tasks.harness.finished_run import FinishedRun
 from tasks.harness.report.command_lines import run_command, sweep_command
 from tasks.harness.report.curve_figures import labels
@@ -68,7 +69,7 @@ def page(chapters: Sequence[Chapter], pictures: Mapping[str, Sequence[Picture]],
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     parts = [_part(chapter, pictures[chapter.task.name]) for chapter in chapters]
     total: Counter[Verdict] = sum((part["count"] for part in parts), Counter())
-    return environment.from_string(TEMPLATE.read_text()).render(
+    return environment.from_string(read_text(TEMPLATE)).render(
         parts=parts,
         problems=problems,
         total=total,

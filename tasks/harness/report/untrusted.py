@@ -94,6 +94,16 @@ def check_table(run: FinishedRun) -> None:
         raise UserError(f"a table needs more than it has: {describe_error(error)}") from None
 
 
+def checked_digests(summary: dict[str, Any]) -> dict[str, str]:
+    """The checksums that a summary states of files beside it: plain names of tables, so that no other file is read."""
+    digests = summary.get("sha256", {})
+    if not isinstance(digests, dict) or not all(
+        isinstance(digest, str) and Path(name).name == name for name, digest in digests.items()
+    ):
+        raise UserError("its summary.json has checksums that are not of the form that the README documents")
+    return {name: digest for name, digest in digests.items() if name.endswith(".csv")}
+
+
 def check_record(record: Record) -> None:
     """Raise a UserError unless a record can be scored: evaluated steps that ascend, and seeds that are seeds."""
     if len(record.steps) < 2:

@@ -9,7 +9,7 @@ from pathlib import Path
 from tasks.harness.config import Config, flag
 from tasks.harness.contract import Task
 from tasks.harness.errors import UserError
-from tasks.harness.files import CONFIG, METRICS, PARTIAL, SEED_SUMMARY, SUMMARY, read_json
+from tasks.harness.files import CONFIG, METRICS, METRICS_SHA256, PARTIAL, SEED_SUMMARY, SUMMARY, read_json
 from tasks.harness.finished_run import FinishedRun
 from tasks.harness.record import Record
 from tasks.harness.rundir import checkpoint
@@ -24,12 +24,19 @@ def default_directory(task: Task, config: Config, root: Path = Path("runs")) -> 
 
 
 def is_complete(directory: Path) -> bool:
-    """Whether the results of a run are there, and whole: its summary is written last."""
+    """Whether the results of a run are there, whole and unchanged: its summary is written last."""
+    return why_incomplete(directory) is None
+
+
+def why_incomplete(directory: Path) -> str | None:
+    """What is wrong with the results of a run; None if they are there, whole and unchanged."""
     try:
         run = FinishedRun.load(directory)
-    except UserError:
-        return False
-    return len(run.per_seed.get("seed", ())) == run.summary.get("seeds")
+    except UserError as error:
+        return str(error)
+    if len(run.per_seed.get("seed", ())) != run.summary["seeds"]:
+        return f"{directory / SEED_SUMMARY} must have one row for each of {run.summary['seeds']} seeds"
+    return None
 
 
 def prepare(task: Task, config: Config, directory: Path, *, resume: bool, overwrite: bool) -> Checkpoint | None:
@@ -49,13 +56,15 @@ def prepare(task: Task, config: Config, directory: Path, *, resume: bool, overwr
         if not overwrite:
             check_same(task, config, directory)
             found = checkpoint.newest(directory)
+            if found is not None:
+                _check_options(found, config, directory)
             if found is None and read_json(directory / CONFIG).get("status") == "complete":
                 raise UserError(
                     f"the results in {directory} cannot be read, and there is no checkpoint to make them from; "
                     "use --overwrite to begin anew"
                 )
         if found is None:
-            delete_run(directory)
+            delete_run(task, directory)
         elif found.step not in Record.load(directory / METRICS).steps:
             raise UserError(
                 f"{directory / METRICS} is damaged: it ends before step {found.step}, from which the run would go on; "
@@ -82,6 +91,16 @@ def _check_empty(directory: Path) -> None:
         raise UserError(f"{directory} holds other files than a run's; use another --out")
 
 
+def _check_options(found: Checkpoint, config: Config, directory: Path) -> None:
+    """Raise a UserError unless a checkpoint was made with these options: its tensors would not fit others."""
+    for name, value in config.to_dict().items():
+        if found.options.get(name) != value:
+            raise UserError(
+                f"{directory / CONFIG} has {flag(name)} {value}, and the checkpoint was made with {flag(name)} "
+                f"{found.options.get(name)}; use --overwrite to begin anew"
+            )
+
+
 def check_same(task: Task, config: Config, directory: Path) -> None:
     """Raise a UserError unless the directory holds a run of this task with these options."""
     stored = read_json(directory / CONFIG)
@@ -96,9 +115,13 @@ def check_same(task: Task, config: Config, directory: Path) -> None:
             )
 
 
-def delete_run(directory: Path) -> None:
-    """Delete what a run writes, and nothing else; what makes the directory a run directory goes last."""
-    names = [SUMMARY, SEED_SUMMARY, METRICS, checkpoint.NAME, checkpoint.SPARE]
-    written = [*(directory / name for name in names), *directory.glob("events.out.tfevents.*")]
-    for path in [*written, *directory.glob(PARTIAL), directory / CONFIG]:
+def delete_run(task: Task, directory: Path) -> None:
+    """Delete what a run of the task writes, and nothing else.
+
+    config.json stays until the next run replaces it: what is half deleted is still a run, which can be deleted again.
+    """
+    names = [SUMMARY, SEED_SUMMARY, METRICS, METRICS_SHA256, checkpoint.NAME, checkpoint.SPARE, *task.files]
+    for path in [*(directory / name for name in names), *directory.glob("events.out.tfevents.*")]:
+        path.unlink(missing_ok=True)
+    for path in directory.glob(PARTIAL):
         path.unlink(missing_ok=True)

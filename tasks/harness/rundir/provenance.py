@@ -34,5 +34,5 @@ def git_commit() -> str | None:
     if subprocess.run([*here, "ls-files", "--error-unmatch", __file__], capture_output=True, check=False).returncode:
         return None
     command = [*here, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
     return done.stdout.strip() or None

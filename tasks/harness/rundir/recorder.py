@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 
 from tasks.harness.config import Config
 from tasks.harness.contract import Snapshot, Task
-from tasks.harness.files import METRICS, write_text
+from tasks.harness.files import METRICS, METRICS_SHA256, read_text, write_text
 from tasks.harness.rundir.tensorboard import TensorBoard
 
 
@@ -26,12 +27,16 @@ class Recorder:
     def __init__(self, directory: Path, task: Task, config: Config, resumed_at: int | None = None) -> None:
         self._directory = directory
         self._last_step = config.steps
+        self._files = task.files
         self._path = directory / METRICS
         self._seeds = list(config.seed_range)
         if resumed_at is not None:
             _truncate(self._path, resumed_at)
-        self._file = self._path.open("a" if resumed_at is not None else "w", newline="")
-        self._empty = self._file.tell() == 0
+        mode = "a" if resumed_at is not None else "w"
+        self._file = self._path.open(mode, newline="", encoding="utf-8")
+        self._checksums = (directory / METRICS_SHA256).open(mode, newline="", encoding="utf-8")
+        self._digest = hashlib.sha256(self._path.read_bytes())
+        self._length = self._file.tell()
         self._tensorboard = TensorBoard(directory, task, config, resumed_at)
         self._last = (resumed_at or 0, time.monotonic())
 
@@ -41,23 +46,33 @@ class Recorder:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         try:
             self._file.close()
+            self._checksums.close()
         finally:
             self._tensorboard.close()
 
     def write(self, snapshot: Snapshot) -> None:
         """Append one row per seed to metrics.csv, and the view of them to TensorBoard; at the end, further files."""
         metrics = {name: values.detach().cpu().numpy() for name, values in snapshot.metrics.items()}
-        if self._empty:
-            self._file.write(",".join(["step", "seed", *metrics]) + "\n")
-            self._empty = False
+        lines = [] if self._length else [",".join(["step", "seed", *metrics])]
         columns = [[_cell(value) for value in values] for values in metrics.values()]
-        for seed, *cells in zip(self._seeds, *columns, strict=True):
-            self._file.write(f"{snapshot.step},{seed},{','.join(cells)}\n")
-        self._file.flush()
+        lines += [
+            f"{snapshot.step},{seed},{','.join(cells)}" for seed, *cells in zip(self._seeds, *columns, strict=True)
+        ]
+        self._append("".join(f"{line}\n" for line in lines), snapshot.step)
         self._tensorboard.write(snapshot, metrics, self._speed(snapshot.step))
         if snapshot.step == self._last_step:
             for name, write_file in snapshot.files.items():
+                if name not in self._files:
+                    raise ValueError(f"the task's card does not name the file {name}")
                 write_file(self._directory / name)
+
+    def _append(self, rows: str, step: int) -> None:
+        self._file.write(rows)
+        self._file.flush()
+        self._digest.update(rows.encode())
+        self._length += len(rows.encode())
+        self._checksums.write(f"{step} {self._length} {self._digest.hexdigest()}\n")
+        self._checksums.flush()
 
     def sync(self) -> None:
         """Make sure that what was written survives a power cut; done before a checkpoint counts on it."""
@@ -84,6 +99,10 @@ def _cell(value: np.generic) -> str:
 
 def _truncate(path: Path, step: int) -> None:
     """Keep the rows up to ``step``."""
-    header, *rows = path.read_text().splitlines(keepends=True) if path.exists() else [""]
+    header, *rows = read_text(path).splitlines(keepends=True) if path.exists() else [""]
     kept = [row for row in rows if row.endswith("\n") and float(row.split(",", 1)[0]) <= step]
+    known = path.with_name(METRICS_SHA256)  # first: too few checksums do no harm
+    if known.exists():
+        lines = [line for line in read_text(known).splitlines() if line.split(" ", 1)[0].isdigit()]
+        write_text(known, "".join(f"{line}\n" for line in lines if int(line.split(" ", 1)[0]) <= step))
     write_text(path, "".join([header, *kept]))

@@ -33,21 +33,22 @@ class LocalEngine:
 
     def __call__(self, jobs: Sequence[Job]) -> Ended:
         left = list(jobs)
+        started = multiprocessing.get_context("spawn").Event()
         for retries in reversed(range(1 + RETRIES)):
-            with closing(self._begin(left)) as ended:
+            with closing(self._begin(left, started)) as ended:
                 for job, error in ended:
-                    if retries and isinstance(error, BrokenProcessPool):
+                    if isinstance(error, BrokenProcessPool) and retries and started.is_set():
                         continue  # one killed worker ends them all
                     left.remove(job)
-                    yield job, None if error is None else _describe(error)
+                    yield job, None if error is None else _describe(error, started.is_set())
             if not left:
                 return
 
-    def _begin(self, jobs: Sequence[Job]) -> Generator[tuple[Job, BaseException | None], None, None]:
+    def _begin(self, jobs: Sequence[Job], started: Event) -> Generator[tuple[Job, BaseException | None], None, None]:
         context = multiprocessing.get_context("spawn")
         stop = context.Event()
         pool = ProcessPoolExecutor(
-            min(self.workers, len(jobs)), mp_context=context, initializer=_start_worker, initargs=(stop,)
+            min(self.workers, len(jobs)), mp_context=context, initializer=_start_worker, initargs=(stop, started)
         )
         with only_the_first_interrupt():
             try:
@@ -64,8 +65,10 @@ class LocalEngine:
                 raise
 
 
-def _describe(error: BaseException) -> str:
+def _describe(error: BaseException, started: bool) -> str:
     if isinstance(error, BrokenProcessPool):
+        if not started:
+            return "no worker could start; a script must call sweep() below if __name__ == '__main__':"
         return "the worker was killed repeatedly (out of memory?); try fewer --workers"
     return str(error) or type(error).__name__
 
@@ -76,9 +79,10 @@ _training = threading.Lock()
 """In a worker: held from the start of a job until its status is saved."""
 
 
-def _start_worker(stop: Event) -> None:
+def _start_worker(stop: Event, started: Event) -> None:
     global _stop
     _stop = stop
+    started.set()
     ignore_interrupts()  # an idle worker leaves Ctrl-C to the main process
     exit_with_parent(before_exit=_stop_job)
 

@@ -9,11 +9,19 @@ from rich.table import Table as RichTable
 from tasks.harness.tables import Table
 
 
+class Output(Console):
+    """A rich console that leaves a closed pipe to :func:`tasks.harness.cli.main.guarded`, and does not exit itself."""
+
+    def on_broken_pipe(self) -> None:
+        """The reader of our output has seen enough."""
+        raise BrokenPipeError
+
+
 def show(table: Table, console: Console | None = None) -> None:
     """Print a table to the terminal, or as plain text when there is none."""
-    console = console or Console()
+    console = console or Output()
     if not console.is_terminal:
-        console = Console(file=console.file, width=200)
+        console = Output(file=console.file, width=200)
     # Escaped: what stands in brackets would be read as a style.
     caption = escape("\n".join(table.notes))
     rich_table = RichTable(title=escape(table.title), caption=caption, title_justify="left", caption_justify="left")

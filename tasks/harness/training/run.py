@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,14 +14,15 @@ from typing import Any
 from tasks.harness.config import Config
 from tasks.harness.contract import Snapshot, Task
 from tasks.harness.errors import UserError
-from tasks.harness.files import CONFIG, METRICS, SEED_SUMMARY, SUMMARY, read_json, write_columns, write_json
+from tasks.harness.files import CONFIG, METRICS, SEED_SUMMARY, SUMMARY, checksums, read_json, write_columns, write_json
 from tasks.harness.finished_run import FinishedRun
 from tasks.harness.record import Record
-from tasks.harness.rundir import provenance
+from tasks.harness.rundir import checkpoint, provenance
 from tasks.harness.rundir.checkpoint import Checkpoint, Checkpointer
-from tasks.harness.rundir.directory import check_place, check_same, is_complete, prepare
+from tasks.harness.rundir.directory import check_place, check_same, prepare, why_incomplete
 from tasks.harness.rundir.lock import locked
 from tasks.harness.summary import per_seed, summarize
+from tasks.harness.terminal.sanitize import sanitize
 from tasks.harness.training.chunks import in_seed_chunks
 from tasks.harness.training.processes import Processes
 from tasks.harness.training.signals import DeferredSignals, silence_writer_threads
@@ -51,9 +53,14 @@ def run(
     Raises:
         UserError: when ``directory`` holds something else than what the arguments say, or cannot be written.
     """
-    if resume and not overwrite and is_complete(directory):
-        check_same(task, config, directory)
-        return FinishedRun.load(directory)
+    if resume and not overwrite:
+        damage = why_incomplete(directory)
+        if damage is None:
+            check_same(task, config, directory)
+            checkpoint.report_damage(directory)
+            return FinishedRun.load(directory)
+        if (directory / SUMMARY).exists():
+            print(sanitize(f"{damage}; making the results again"), file=sys.stderr)
     check_place(directory, resume=resume)
     device = config.torch_device()  # before anything is deleted: it may be missing
     surroundings = provenance.describe(device) | {"processes": processes}
@@ -66,13 +73,13 @@ def run(
             locked(directory),
             Processes(processes) as several,
         ):
-            checkpoint = prepare(task, config, directory, resume=resume, overwrite=overwrite)
+            newest = prepare(task, config, directory, resume=resume, overwrite=overwrite)
             train = in_seed_chunks(task.train, seed_chunk, several)
             _train(
                 replace(task, train=train),
                 config,
                 directory,
-                checkpoint,
+                newest,
                 surroundings,
                 signals,
                 on_snapshot,
@@ -88,20 +95,20 @@ def _train(
     task: Task,
     config: Config,
     directory: Path,
-    checkpoint: Checkpoint | None,
+    newest: Checkpoint | None,
     surroundings: dict[str, Any],
     signals: DeferredSignals,
     on_snapshot: OnSnapshot,
 ) -> None:
     from tasks.harness.rundir.recorder import Recorder  # imports TensorBoard, which takes a second
 
-    if checkpoint is None:
+    if newest is None:
         description = {"task": task.name, "config": config.to_dict(), "seeds": list(config.seed_range), **surroundings}
         seconds = _Stopwatch(0.0)
     else:
         description = read_json(directory / CONFIG)
-        description["resumed"] = [*description.get("resumed", []), {"step": checkpoint.step, **surroundings}]
-        seconds = _Stopwatch(checkpoint.wall_seconds)
+        description["resumed"] = [*description.get("resumed", []), {"step": newest.step, **surroundings}]
+        seconds = _Stopwatch(newest.wall_seconds)
 
     def save_status(status: str, error: str | None = None) -> None:
         changed = {"status": status, "error": error, "wall_seconds": round(seconds(), 3)}
@@ -110,14 +117,14 @@ def _train(
     save_status("running")
     checkpointer = Checkpointer(directory)
     try:
-        with Recorder(directory, task, config, checkpoint.step if checkpoint else None) as recorder:
-            for snapshot in task.train(config, checkpoint.state if checkpoint else None):
+        with Recorder(directory, task, config, newest.step if newest else None) as recorder:
+            for snapshot in task.train(config, newest.state if newest else None):
                 with signals.deferred():
                     recorder.write(snapshot)
                     # The state before the first step needs no saving: it is made anew from the seeds.
                     if snapshot.step > 0 and (checkpointer.due() or snapshot.step == config.steps):
                         recorder.sync()
-                        checkpointer.save(Checkpoint(snapshot.step, seconds(), snapshot.state))
+                        checkpointer.save(Checkpoint(snapshot.step, seconds(), snapshot.state, config.to_dict()))
                     on_snapshot(snapshot)
             record = Record.load(directory / METRICS)
             score = task.score(config, record)
@@ -126,7 +133,8 @@ def _train(
                 recorder.finish(_flat(summary))
         write_columns(directory / SEED_SUMMARY, per_seed(record, score))
         save_status("complete")
-        write_json(directory / SUMMARY, summary)
+        results = checksums(directory, [SEED_SUMMARY, METRICS, *task.files])
+        write_json(directory / SUMMARY, {**summary, "sha256": results})
     except BaseException as error:
         with suppress(OSError):  # a full disk has no room for it, and is told of by the error itself
             if isinstance(error, KeyboardInterrupt):
