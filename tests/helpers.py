@@ -19,6 +19,7 @@ from nalu import NALU
 from nalu.units import UNITS as CATALOGUE
 from tasks.harness.contract import Snapshot
 from tasks.harness.finished_run import FinishedRun
+from tasks.harness.metrics import VOCABULARY
 from tasks.harness.record import Record
 from tasks.harness.registry import load_task
 from tasks.harness.rundir.directory import default_directory
@@ -72,6 +73,11 @@ def copied_metrics(snapshot: Snapshot) -> dict[str, torch.Tensor]:
     return {name: values.clone() for name, values in snapshot.metrics.items()}
 
 
+def in_vocabulary(metric: str) -> bool:
+    """Whether a metric has a name of the vocabulary, or such a name and a part of the task: weights/sparsity/U1..2."""
+    return any(metric == name or metric.startswith(f"{name}/") for name in VOCABULARY)
+
+
 def files(root: Path) -> dict[str, bytes]:
     """The content of every file below a directory, by its relative path."""
     return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
@@ -88,7 +94,9 @@ def without_times(summary: Path) -> dict[str, object]:
     return {name: value for name, value in json.loads(summary.read_text()).items() if name not in timed}
 
 
-def assert_same_record(one: FinishedRun | Record, other: FinishedRun | Record, rtol: float = 0, atol: float = 0) -> None:
+def assert_same_record(
+    one: FinishedRun | Record, other: FinishedRun | Record, rtol: float = 0, atol: float = 0
+) -> None:
     """Check that two runs recorded the same steps, seeds and metrics; the tolerances are for the metrics."""
     ours, theirs = (run if isinstance(run, Record) else run.record() for run in (one, other))
     assert ours.steps.tolist() == theirs.steps.tolist()

@@ -92,7 +92,9 @@ def test_a_sweep_resumes_the_run_of_a_killed_worker_and_gives_the_same_results(t
     assert [session["step"] for session in FinishedRun.load(tmp_path / "run").description["resumed"]] == [20]
 
 
-def test_a_sweep_gives_up_when_its_workers_are_killed_repeatedly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sweep_gives_up_when_its_workers_are_killed_repeatedly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(local_engine, "RETRIES", 1)
     config = replace(TASK.smoke, steps=80, eval_every=20)
     with pytest.raises(UserError, match=r"1 of 1 runs failed: .*killed repeatedly .*; try fewer --workers"):
