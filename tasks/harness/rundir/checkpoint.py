@@ -57,7 +57,7 @@ def newest(directory: Path) -> Checkpoint | None:
     found, damaged = None, []
     for name in (NAME, SPARE):
         try:
-            found = Checkpoint(**torch.load(directory / name, map_location="cpu", weights_only=True))
+            found = Checkpoint(**torch.load(directory / name, map_location="cpu", weights_only=True))  # noqa: TID251
             break
         except FileNotFoundError:
             continue  # none yet, or killed between two of them
