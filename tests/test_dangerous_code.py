@@ -32,7 +32,7 @@ IMPORTS = ("import json, marshal, os, pickle, re, shelve, subprocess", "import d
 @pytest.mark.parametrize("package", ["nalu", "tasks", "benchmarks"])
 def test_dangerous_statements_are_refused(package: str) -> None:
     lines = [*IMPORTS, *DANGEROUS, *HARMLESS]
-    command = "-m ruff check --no-cache --output-format json --stdin-filename".split()
+    command = ["-m", "ruff", "check", "--no-cache", "--output-format", "json", "--stdin-filename"]
     checked = subprocess.run(
         [sys.executable, *command, f"{package}/example.py", "-"],
         input="\n".join(lines),
