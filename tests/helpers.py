@@ -42,9 +42,9 @@ def inverse_tanh(W: torch.Tensor) -> torch.Tensor:
     return torch.atanh(W.clamp(-1 + 1e-15, 1 - 1e-15))
 
 
-def call(command: list[str], directory: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command in a directory, as a user would, on one thread."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+def call(command: list[str], directory: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in a directory, as a user would, on one thread and with further environment variables."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **variables}
     return subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, timeout=120)
 
 

@@ -165,7 +165,7 @@ def test_registry_is_complete() -> None:
     folders = {path.parent.name for path in (ROOT / "tasks").glob("*/train.py")}
     assert folders == set(task_names())
     directories = [
-        (config.label(), str(config.to_dict()))
+        (name, config.label(), str(config.to_dict()))
         for name in task_names()
         for config in itertools.chain(*load_task(name).sweep.values())
     ]
