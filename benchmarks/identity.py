@@ -15,8 +15,8 @@ from benchmarks.command import main
 from benchmarks.contender import FLOOR, OBVIOUS, Contender, Target, ours, per_step, repeated
 from benchmarks.plain import adam_step
 from benchmarks.products import Products
-from tasks.identity.model import Cell, build
 from tasks.identity.data import TRAINING_LIMIT
+from tasks.identity.model import Cell, build
 from tasks.identity.options import Config
 
 CELLS: tuple[Cell, ...] = ("tanh", "nac", "nalu")

@@ -18,8 +18,8 @@ from benchmarks.contender import FLOOR, OBVIOUS, Contender, Target, ours, per_st
 from benchmarks.plain import adam_step
 from benchmarks.products import Products
 from tasks.harness.streams import UniformStream
-from tasks.recurrent_arithmetic.model import build
 from tasks.recurrent_arithmetic.data import LENGTHS, SUBSETS
+from tasks.recurrent_arithmetic.model import build
 from tasks.recurrent_arithmetic.options import Config
 
 Cell = Literal["nac", "nalu"]

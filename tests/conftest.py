@@ -1,4 +1,4 @@
-"""What all tests share: they fetch nothing."""
+"""Fixtures of all tests."""
 
 import urllib.request
 from typing import NoReturn
@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests that ask which digits there are must not download any."""
+    """Refuse downloads: a test that looks for MNIST must not fetch it."""
 
     def refuse(*arguments: object, **options: object) -> NoReturn:
         raise OSError("tests do not use the network")

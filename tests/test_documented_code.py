@@ -1,11 +1,11 @@
-"""The Python examples of the READMEs, run as they stand; each states what to expect of it."""
+"""The Python examples in the READMEs run unchanged; their own assertions state the expected results."""
 
 import re
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.helpers import ROOT
+
 PAGES = ("README.md", "nalu/README.md")
 
 
@@ -14,7 +14,7 @@ def examples() -> list[tuple[str, str]]:
     for page in PAGES:
         blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), flags=re.DOTALL)
         if page == "README.md":
-            blocks = ["\n".join(blocks)]  # there, each goes on from the one before
+            blocks = ["\n".join(blocks)]  # each example there continues the previous one
         found += [(f"{page}-{number}", block) for number, block in enumerate(blocks)]
     return found
 

@@ -37,7 +37,7 @@ def comma_separated(table: Table) -> str:
 
 
 def _harmless(cell: str) -> str:
-    """The cell, quoted if a spreadsheet would run it as a formula: text that begins with one of = + - @ or a control."""
+    """The cell, quoted if a spreadsheet would run it as a formula: text that begins with =, +, -, @ or a control."""
     if not cell.startswith(("=", "+", "-", "@", "\t", "\r")):
         return cell
     try:

@@ -1,4 +1,4 @@
-"""Reading records back, whole and damaged."""
+"""Records and checkpoints are read back, complete or damaged."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def write(directory: Path, text: str) -> Path:
     return path
 
 
-def test_metrics_by_tick_and_seed(tmp_path: Path) -> None:
+def test_metrics_by_step_and_seed(tmp_path: Path) -> None:
     record = Record.load(write(tmp_path, METRICS))
     assert record.steps.tolist() == [0, 10]
     assert record.seeds.tolist() == [3, 4]
@@ -30,25 +30,25 @@ def test_metrics_by_tick_and_seed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("lost", range(1, len("10,3,0.25,1\n10,4,inf,0\n")))
-def test_a_last_tick_that_is_not_whole_is_left_out(tmp_path: Path, lost: int) -> None:
+def test_an_incomplete_last_step_is_left_out(tmp_path: Path, lost: int) -> None:
     record = Record.load(write(tmp_path, METRICS[:-lost]))
     assert record.steps.tolist() == [0]
     assert record.seeds.tolist() == [3, 4]
 
 
 @pytest.mark.parametrize("line", ["10,3\n", "10,9,1.0,0\n", "20,3,1.0,0\n"])
-def test_a_record_damaged_in_its_midst_is_refused(tmp_path: Path, line: str) -> None:
+def test_a_record_damaged_in_the_middle_is_refused(tmp_path: Path, line: str) -> None:
     with pytest.raises(UserError, match="no readable record"):
         Record.load(write(tmp_path, METRICS.replace("10,3,0.25,1\n", line) + "20,3,1.0,0\n20,4,1.0,0\n"))
 
 
-def test_a_record_of_the_header_alone(tmp_path: Path) -> None:
+def test_a_record_with_only_a_header_is_empty(tmp_path: Path) -> None:
     record = Record.load(write(tmp_path, "step,seed,loss\n"))
     assert len(record.steps) == len(record.seeds) == 0
 
 
 @pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "step,seed,loss\n0,1,apple\n"])
-def test_what_is_no_record(tmp_path: Path, text: str) -> None:
+def test_other_files_are_refused_as_records(tmp_path: Path, text: str) -> None:
     with pytest.raises(UserError, match=r"metrics\.csv"):
         Record.load(write(tmp_path, text))
 
@@ -62,14 +62,14 @@ def test_missing_and_damaged_json(tmp_path: Path) -> None:
             read_json(path)
     write_json(path, {"a": [1, None]})
     assert read_json(path) == {"a": [1, None]}
-    assert [p.name for p in tmp_path.iterdir()] == ["config.json"], "no partial file stays"
+    assert [p.name for p in tmp_path.iterdir()] == ["config.json"], "no partial file is left"
 
 
 def save(directory: Path, step: int) -> None:
     Checkpointer(directory).save(Checkpoint(step, 1.5, {"step": step, "model": {"w": torch.full((2,), float(step))}}))
 
 
-def test_the_newest_whole_checkpoint(tmp_path: Path) -> None:
+def test_the_newest_readable_checkpoint_is_used(tmp_path: Path) -> None:
     assert checkpoint.newest(tmp_path) is None
     for step in (1, 2, 3):
         save(tmp_path, step)
@@ -85,13 +85,13 @@ def test_the_newest_whole_checkpoint(tmp_path: Path) -> None:
     assert checkpoint.newest(tmp_path) is None
 
 
-def test_a_checkpoint_never_runs_code(tmp_path: Path) -> None:
+def test_a_checkpoint_that_would_run_code_is_not_loaded(tmp_path: Path) -> None:
     torch.save({"step": 1, "wall_seconds": 0.0, "state": {"x": Path("/")}}, tmp_path / checkpoint.NAME)
     assert checkpoint.newest(tmp_path) is None
 
 
-def test_checkpoints_take_little_of_the_time(tmp_path: Path) -> None:
+def test_checkpoints_take_a_small_part_of_the_time(tmp_path: Path) -> None:
     checkpointer = Checkpointer(tmp_path, minimum_interval=0.0)
     assert checkpointer.due()
     checkpointer.save(Checkpoint(0, 0.0, {"w": torch.zeros(100_000)}))
-    assert not checkpointer.due(), "the next one waits for 50 times what this one took"
+    assert not checkpointer.due(), "the next checkpoint waits 50 times as long as this one took"

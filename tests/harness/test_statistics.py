@@ -1,10 +1,11 @@
-"""Intervals against closed forms, tables and simulation."""
+"""Intervals agree with closed forms, tables and simulation."""
 
 import json
 import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from tasks.harness.statistics import describe, median_interval_rank, rate
 
@@ -29,11 +30,14 @@ def test_ranks_of_the_median_interval_are_those_of_the_sign_test(n: int, rank: i
 
 
 @pytest.mark.parametrize("n", [6, 10, 25, 40])
-def test_the_median_interval_covers_in_95_percent(n: int) -> None:
+def test_the_median_interval_covers_as_often_as_the_binomial_distribution_says(n: int) -> None:
+    """It misses the median when at most ``rank`` of n values, each below it with probability 1/2, lie on one side."""
     rng = np.random.default_rng(n)
     intervals = [describe(rng.exponential(size=n)) for _ in range(2000)]
     covered = np.mean([i["low"] <= math.log(2) <= i["high"] for i in intervals])
-    assert 0.94 < covered <= 1
+    expected = 1 - 2 * stats.binom.cdf(median_interval_rank(n), n, 0.5)
+    assert expected >= 0.95
+    assert covered == pytest.approx(expected, abs=4 * math.sqrt(expected * (1 - expected) / 2000))
 
 
 def test_description_of_known_values() -> None:
@@ -41,7 +45,7 @@ def test_description_of_known_values() -> None:
     assert result == {"median": 5, "p10": 1, "p90": 9, "mean": 5, "low": 1, "high": 9}
 
 
-def test_diverged_seeds_rank_last_and_missing_values_do_not_count() -> None:
+def test_diverged_seeds_rank_last_and_missing_values_are_left_out() -> None:
     values = np.array([1.0, 2.0, 3.0, np.inf, np.inf, np.nan])
     result = describe(values)
     assert result["median"] == 3

@@ -1,4 +1,4 @@
-"""Training data as a pure function of seed and step."""
+"""Training data are a pure function of seed and step."""
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ def batch(seeds: list[int], step: int, shape: tuple[int, ...] = (4, 3), domain: 
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_seed_sees_the_same_numbers_alone_and_among_others(step: int) -> None:
+def test_a_seed_gets_the_same_numbers_alone_and_among_others(step: int) -> None:
     together = batch([5, 17, 2], step)
     for k, seed in enumerate([5, 17, 2]):
         assert torch.equal(together[k], batch([seed], step)[0])
@@ -55,14 +55,14 @@ def test_compiled_generators_make_the_same_numbers(
     assert isinstance(fast._generators, sfc64.Together)
 
 
-def test_without_a_compiler_there_are_none_that_are_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_compiler_the_compiled_generators_are_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(SWITCH, "0")
     sfc64._compiled.cache_clear()
     assert not sfc64.is_available()
     sfc64._compiled.cache_clear()
 
 
-def test_uniform_on_the_unit_interval() -> None:
+def test_numbers_are_uniform_on_the_unit_interval_and_uncorrelated() -> None:
     numbers = batch([0], 0, shape=(200_000,)).flatten()
     assert numbers.min() >= 0
     assert numbers.max() < 1

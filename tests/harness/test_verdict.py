@@ -1,4 +1,4 @@
-"""Verdicts on intervals that are known."""
+"""Verdicts follow their definitions on known intervals."""
 
 import math
 

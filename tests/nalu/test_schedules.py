@@ -1,4 +1,6 @@
-"""Schedules at points where their value is known."""
+"""Schedules have the known values of their formulas."""
+
+import math
 
 import pytest
 
@@ -9,10 +11,10 @@ def test_cosine_decays_from_1_to_0() -> None:
     assert [cosine(step, 1000) for step in (0, 500, 1000)] == pytest.approx([1, 0.5, 0])
 
 
-def test_warm_up_grows_linearly_into_the_decay() -> None:
-    assert cosine(0, 1000, warm_up=0.2) == 0
-    assert cosine(100, 1000, warm_up=0.2) == pytest.approx(cosine(100, 1000) / 2)
-    assert cosine(200, 1000, warm_up=0.2) == cosine(200, 1000)
+def test_warm_up_multiplies_the_decay_by_a_linear_growth() -> None:
+    decay = [0.5 + 0.5 * math.cos(math.pi * progress) for progress in (0.1, 0.2, 0.6)]
+    found = [cosine(step, 1000, warm_up=0.2) for step in (0, 100, 200, 600)]
+    assert found == pytest.approx([0, decay[0] / 2, decay[1], decay[2]])
 
 
 def test_a_ramp_is_linear_between_its_ends() -> None:

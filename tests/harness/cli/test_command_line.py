@@ -1,4 +1,4 @@
-"""The commands that users type, as real processes."""
+"""The commands that users type, run as real processes."""
 
 import json
 import os
@@ -7,7 +7,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,9 +16,8 @@ from tasks.harness.cli.main import parse_run
 from tasks.harness.errors import UserError
 from tasks.harness.registry import load_task, task_names
 from tasks.harness.rundir import checkpoint
-from tests.helpers import call, heed_interrupts, without_times
+from tests.helpers import ROOT, call, heed_interrupts, wait_until, without_times
 
-ROOT = Path(__file__).parents[3]
 STATIC = [sys.executable, "-m", "tasks.static_arithmetic"]
 QUICK = ["--seeds", "3", "--steps", "60", "--eval-every", "20", "--eval-size", "100", "--device", "cpu"]
 
@@ -86,7 +84,7 @@ def test_a_run_is_never_overwritten_silently(tmp_path: Path) -> None:
     command = [*STATIC, *QUICK, "--out", "run"]
     first = call(command, tmp_path)
     assert first.returncode == 0, first.stderr
-    assert first.stderr == "", "quiet when no terminal watches"
+    assert first.stderr == "", "no progress bar without a terminal"
     assert "solved" in first.stdout
     assert "record: run" in first.stdout
     record = (tmp_path / "run" / "metrics.csv").read_bytes()
@@ -133,18 +131,14 @@ def test_an_interrupted_run_resumes_to_the_same_results(
         text=True,
         preexec_fn=heed_interrupts,
     )
-    # After the first checkpoint, in the midst of training.
-    deadline = time.monotonic() + 100
-    while checkpoint.newest(tmp_path / "broken") is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: checkpoint.newest(tmp_path / "broken") is not None)
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     status = json.loads((tmp_path / "broken" / "config.json").read_text())["status"]
     if number == signal.SIGKILL:
         assert (process.returncode, status) == (-9, "running"), errors
     else:
-        # Where the signal met code of exec(), Python ends itself by SIGINT, which shells call 130, too.
+        # When the signal interrupts code run by exec(), Python ends itself by SIGINT; shells report 130, too.
         assert process.returncode in (130, -signal.SIGINT), errors
         assert status == "interrupted"
         assert errors.count("\n") == 1
@@ -198,7 +192,7 @@ def test_help_shows_every_option(name: str, tmp_path: Path) -> None:
 
 
 def documented_commands() -> list[str]:
-    """Every task command in every README, with continued lines joined."""
+    """Every command of a task or of nalu in every README, with continued lines joined."""
     found = []
     for readme in [ROOT / "README.md", *sorted(ROOT.glob("*/**/README.md"))]:
         if ".venv" in readme.parts:
@@ -208,14 +202,16 @@ def documented_commands() -> list[str]:
     return found
 
 
-def test_there_are_documented_commands() -> None:
-    assert len(documented_commands()) >= 5
+def test_there_are_documented_commands_of_every_task() -> None:
+    commands = "\n".join(documented_commands())
+    for name in task_names():
+        assert f"tasks.{name}" in commands or f"nalu {load_task(name).command}" in commands, name
 
 
 @pytest.mark.parametrize("command", documented_commands())
 def test_documented_commands_parse(command: str, tmp_path: Path) -> None:
     words = shlex.split(command, comments=True)
-    if words[:2] == ["python", "-m"] and words[2].count(".") > 1:  # a command of its own, beside the task's
+    if words[:2] == ["python", "-m"] and words[2].count(".") > 1:  # a further command of the task
         usage = call([sys.executable, "-m", words[2], "--help"], tmp_path)
         assert usage.returncode == 0, usage.stderr
         assert all(word in usage.stdout for word in words if word.startswith("--"))
@@ -235,7 +231,7 @@ def test_documented_commands_parse(command: str, tmp_path: Path) -> None:
     parse_run(task, arguments, task.config(), "test")
 
 
-def test_a_wrong_command_would_be_found() -> None:
+def test_a_wrong_option_is_refused() -> None:
     task = load_task("static_arithmetic")
     with pytest.raises(UserError, match="--opp"):
         parse_run(task, ["--opp", "add"], task.config(), "test")

@@ -1,4 +1,4 @@
-"""Whatever is typed or stored as options: it is used, or refused in one line; never a traceback."""
+"""Any options, typed or stored, are used or refused in one line; there is never a traceback."""
 
 import contextlib
 import io
@@ -42,7 +42,7 @@ SUMMARY = {"task": "x", "seeds": 1, "steps": 1, "wall_seconds": 1.0, "model_step
 
 
 def of_kind(kind: Any) -> st.SearchStrategy[Any]:
-    """JSON values of the type that a field is annotated with, those at its limits above all."""
+    """JSON values of an annotated type; mostly those at its limits."""
     alternatives = get_args(kind)
     if get_origin(kind) is Literal:
         return st.sampled_from(alternatives)
@@ -64,7 +64,7 @@ ANY = st.one_of(*map(of_kind, (int, float, bool, str, NoneType, tuple[int, ...])
 
 
 def options(task: Task) -> st.SearchStrategy[dict[str, Any]]:
-    """A few options of a task, most of their own type, some of any."""
+    """A few options of a task; most have values of their own type, some of any type."""
     one = st.one_of(
         *(
             st.tuples(st.just(name), st.one_of(of_kind(kind), of_kind(kind), of_kind(kind), ANY))
@@ -76,7 +76,7 @@ def options(task: Task) -> st.SearchStrategy[dict[str, Any]]:
 
 
 def words(values: dict[str, Any]) -> list[str]:
-    """Options as they are typed."""
+    """Options as a user types them."""
     typed = []
     for name, value in values.items():
         if isinstance(value, bool):
@@ -87,8 +87,8 @@ def words(values: dict[str, Any]) -> list[str]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def nothing_is_trained() -> Iterator[None]:
-    """A run ends at once, no digits are fetched, and the console's handler of SIGTERM does not outlive it."""
+def no_training() -> Iterator[None]:
+    """Let a run end at once and fetch no digits; restore the handler of SIGTERM, which the console replaces."""
     before = signal.getsignal(signal.SIGTERM)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(main, "run", lambda task, config, directory, **kinds: FinishedRun(directory, {}, SUMMARY, {}))
@@ -98,8 +98,8 @@ def nothing_is_trained() -> Iterator[None]:
 
 
 def call(arguments: list[str]) -> tuple[int, str, str]:
-    """Status, output and errors of ``nalu`` with these arguments, in this process."""
-    out = io.TextIOWrapper(io.BytesIO(), "utf-8", newline="\n")  # refuses what is no character, as a real one does
+    """Call ``nalu`` in this process; return its exit status, output and errors."""
+    out = io.TextIOWrapper(io.BytesIO(), "utf-8", newline="\n")  # refuses lone surrogates, as a real one does
     err = io.TextIOWrapper(io.BytesIO(), "utf-8", "backslashreplace", newline="\n")
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         patch.setattr(sys, "argv", ["nalu", *arguments])
@@ -112,7 +112,7 @@ def call(arguments: list[str]) -> tuple[int, str, str]:
     return exit.value.code, *printed
 
 
-def assert_told_in_one_line(status: int, output: str, errors: str) -> None:
+def assert_refused_in_one_line_if_at_all(status: int, output: str, errors: str) -> None:
     assert status in (0, 2)
     assert "Traceback" not in output + errors
     if status == 2:
@@ -123,19 +123,19 @@ def assert_told_in_one_line(status: int, output: str, errors: str) -> None:
 
 
 @pytest.mark.parametrize("name", task_names())
-def test_whatever_is_typed_is_used_or_refused_in_one_line(name: str) -> None:
+def test_typed_options_are_used_or_refused_in_one_line(name: str) -> None:
     task = load_task(name)
 
     @settings(BOUNDED, max_examples=25)
     @given(options(task), st.lists(TEXTS, max_size=1))
     def check(values: dict[str, Any], stray: list[str]) -> None:
-        assert_told_in_one_line(*call([task.command, *words(values), *stray]))
+        assert_refused_in_one_line_if_at_all(*call([task.command, *words(values), *stray]))
 
     check()
 
 
 @pytest.mark.parametrize("name", task_names())
-def test_whatever_is_stored_is_used_or_refused(name: str) -> None:
+def test_stored_options_are_used_or_refused(name: str) -> None:
     task = load_task(name)
 
     @settings(BOUNDED, max_examples=150)
@@ -155,7 +155,7 @@ def test_whatever_is_stored_is_used_or_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", task_names())
-def test_no_option_takes_numbers_too_large_to_count_with(name: str) -> None:
+def test_options_refuse_integers_beyond_64_bits(name: str) -> None:
     task = load_task(name)
     for option, kind in get_type_hints(task.config).items():
         if option in {field.name for field in fields(task.config)} and int in (kind, *get_args(kind)):
@@ -185,7 +185,7 @@ def test_the_other_commands_are_used_or_refused_in_one_line(
     @settings(BOUNDED, max_examples=25)
     @given(st.lists(st.one_of(st.sampled_from((*COMMANDS[command], "")), TEXTS), max_size=3))
     def check(arguments: list[str]) -> None:
-        assert_told_in_one_line(*call([command, *arguments]))
+        assert_refused_in_one_line_if_at_all(*call([command, *arguments]))
 
     check()
 
@@ -203,7 +203,7 @@ def test_directories_of_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert output.splitlines()[-1] == f"record: {sanitize(name)}/run"
         refused = call(["blog-example", *tiny, f"--out={name}/run"])
         assert refused[0] == 2
-        assert_told_in_one_line(*refused)
+        assert_refused_in_one_line_if_at_all(*refused)
     status, output, errors = call(["report", *(f"./{name}" for name in NAMES), "--out", "./é [/x] $x$"])
     assert (status, errors) == (0, "")
     assert "left out" not in output
@@ -211,10 +211,10 @@ def test_directories_of_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     for name in ("n" * 300, "a/" * 3000, os.fsdecode(b"no \xff utf-8")):
         refused = call(["blog-example", *tiny, "--out", name])
         assert refused[0] == 2
-        assert_told_in_one_line(*refused)
+        assert_refused_in_one_line_if_at_all(*refused)
 
 
-def test_sizes_that_no_memory_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sizes_too_large_for_any_memory_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(main, "run", run)
     status, output, errors = call(["recurrent-arithmetic", "--seeds", "1", "--hidden-size", str(2**31 - 2)])

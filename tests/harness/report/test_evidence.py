@@ -1,11 +1,10 @@
-"""What is committed: the tables of the READMEs are those of runs/reference, and these are what its runs give."""
+"""The tables in the READMEs are those of runs/reference, and the present code makes them from its runs."""
 
 from pathlib import Path
 
 import pytest
 
 from tasks.harness.cli.readme import ROOT, TABLE, readmes, refreshed
-from tasks.harness.config import Config
 from tasks.harness.errors import UserError
 from tasks.harness.files import read_json
 from tasks.harness.registry import load_task, task_names
@@ -18,21 +17,20 @@ REFERENCE = ROOT / "runs" / "reference"
 def test_tables_of_the_readmes_are_the_committed_ones(readme: Path) -> None:
     text = readme.read_text()
     assert text.count("<!-- table:") == text.count("<!-- /table -->") == len(TABLE.findall(text))
-    assert refreshed(text) == text, "to mend it: python -m tasks.harness.cli.readme"
+    assert refreshed(text) == text, "refresh it with: python -m tasks.harness.cli.readme"
 
 
 @pytest.mark.parametrize("name", task_names())
-def test_committed_runs_are_of_the_present_options(name: str) -> None:
+def test_committed_runs_have_the_present_options(name: str) -> None:
     for path in sorted((REFERENCE / name).glob("*/config.json")):
         record = read_json(path)
         config = load_task(name).config.from_dict(record["config"])
-        assert isinstance(config, Config)
         assert (record["task"], record["status"]) == (name, "complete"), path.parent
-        assert config.to_dict() == record["config"], f"{path.parent} is of other options than there are now"
+        assert config.to_dict() == record["config"], f"{path.parent} has other options than there are now"
 
 
 @pytest.mark.parametrize("name", task_names())
-def test_committed_tables_are_what_the_committed_runs_give(name: str, tmp_path: Path) -> None:
+def test_committed_tables_come_from_the_committed_runs(name: str, tmp_path: Path) -> None:
     committed = REFERENCE / name
     if not list(committed.glob("*/config.json")):
         pytest.skip(f"no runs of {name} are committed")
@@ -43,14 +41,16 @@ def test_committed_tables_are_what_the_committed_runs_give(name: str, tmp_path: 
 
 
 def test_committed_evidence_is_small() -> None:
-    for path in REFERENCE.rglob("*"):
+    committed = list(REFERENCE.rglob("*"))
+    assert any(path.name == "summary.csv" for path in committed)
+    for path in committed:
         assert path.name != "metrics.csv"
         assert path.suffix != ".pt"
         assert "tfevents" not in path.name
         assert path.stat().st_size < 1_000_000 or path.name == "index.html", path
 
 
-def test_readmes_are_refreshed_between_the_marks_only(tmp_path: Path) -> None:
+def test_readmes_are_refreshed_only_between_the_marks(tmp_path: Path) -> None:
     (tmp_path / "one.md").write_text("### One\n\n| a |\n|---|\n| \\1 |\n")
     text = "before\n<!-- table: one.md -->\nold\n\nolder\n<!-- /table -->\nafter <!-- table -->\n"
     expected = text.replace("old\n\nolder\n", (tmp_path / "one.md").read_text())

@@ -1,11 +1,9 @@
-"""Reports: from any records, the same wherever they lie, on a page that is safe to open."""
+"""A report does not depend on where its runs lie, and its page is safe to open."""
 
-import json
 import re
 import shlex
 import shutil
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +20,7 @@ from tasks.harness.report.page import page
 from tasks.harness.report.report import report
 from tasks.harness.tables import Table
 from tasks.harness.training.run import run
-from tests.helpers import files
+from tests.helpers import Page, change_json, files
 
 TASK = load_task("blog_example")
 HOSTILE = "<script>alert('x')</script>\"&"
@@ -43,10 +41,6 @@ def runs(trained: Path, tmp_path: Path) -> Path:
     return shutil.copytree(trained, tmp_path / "runs")
 
 
-def change(path: Path, **values: object) -> None:
-    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
-
-
 def test_a_report_is_the_same_wherever_the_runs_lie(runs: Path, tmp_path: Path) -> None:
     report([runs], tmp_path / "first")
     (runs / "steps-20").rename(runs / "zzz")
@@ -58,7 +52,7 @@ def test_a_report_is_the_same_wherever_the_runs_lie(runs: Path, tmp_path: Path) 
     assert names == {"index.html", "table-1.md", "table-1.csv", "test-loss.png", "learning-curves.png"} | evidence
 
 
-def test_evidence_gives_the_tables_and_the_learning_curves_again(
+def test_evidence_gives_the_same_tables_and_learning_curves(
     runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     report([runs], tmp_path / "first")
@@ -69,21 +63,21 @@ def test_evidence_gives_the_tables_and_the_learning_curves_again(
     assert all(second[name] == first[name] for name in second if name != "index.html")
 
 
-def test_evidence_stands_back_for_its_run(runs: Path, tmp_path: Path) -> None:
+def test_evidence_is_ignored_beside_its_run(runs: Path, tmp_path: Path) -> None:
     report([runs], tmp_path / "evidence")
     together, problems = read_runs([tmp_path])
     assert [run.directory for run in together] == sorted(runs.iterdir())
     assert not problems
 
 
-def test_an_unfinished_run_is_shown_as_far_as_it_is(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unfinished_run_is_shown_up_to_its_last_step(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     whole = read_run(runs / "steps-20")
-    change(runs / "steps-20" / "config.json", status="running")
+    change_json(runs / "steps-20" / "config.json", status="running")
     for name in ("summary.json", "summary.csv"):
         (runs / "steps-20" / name).unlink()
     metrics = runs / "steps-20" / "metrics.csv"
     lines = metrics.read_text().splitlines(keepends=True)
-    metrics.write_text("".join(lines[: 1 + 2 * TASK.smoke.seeds]))  # the ticks 0 and 10 of 0, 10, 20
+    metrics.write_text("".join(lines[: 1 + 2 * TASK.smoke.seeds]))  # the steps 0 and 10 of 0, 10 and 20
     half = read_run(runs / "steps-20")
     assert (half.summary["steps"], half.summary["seeds"]) == (10, TASK.smoke.seeds)
     assert (half.ran_all_steps, whole.ran_all_steps) == (False, True)
@@ -113,14 +107,14 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_what_cannot_be_used_is_left_out_and_named(
+def test_unusable_runs_are_left_out_and_listed(
     runs: Path, damage: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config, summary, message = DAMAGES[damage]
     directory = runs / "steps-20"
-    (directory / "metrics.csv").unlink()  # what has its record is scored anew
-    change(directory / "config.json", **config)
-    change(directory / "summary.json", **summary)
+    (directory / "metrics.csv").unlink()  # with a record, the results would be computed from it
+    change_json(directory / "config.json", **config)
+    change_json(directory / "summary.json", **summary)
     (chapter,) = report([runs], tmp_path / "out")
     assert [run.directory for run in chapter.runs] == [runs / "steps-30"]
     output = " ".join(capsys.readouterr().out.split())
@@ -131,8 +125,8 @@ def test_what_cannot_be_used_is_left_out_and_named(
         report([runs])
 
 
-def test_a_record_of_another_version_is_scored_anew(runs: Path) -> None:
-    change(runs / "steps-20" / "summary.json", rates={})
+def test_results_are_computed_from_the_record_when_there_is_one(runs: Path) -> None:
+    change_json(runs / "steps-20" / "summary.json", rates={})
     assert "solved" in read_run(runs / "steps-20").summary["rates"]
     record = runs / "steps-20" / "metrics.csv"
     record.write_text(record.read_text().replace("gate/mean", "gates", 1))
@@ -143,7 +137,7 @@ def test_a_record_of_another_version_is_scored_anew(runs: Path) -> None:
 def test_learning_curves_are_bands_over_seeds(tmp_path: Path) -> None:
     seeds = range(11)
     rows = [f"{step},{seed},{seed / 10},{step + seed}" for step in (0, 5) for seed in seeds]
-    rows[-1] = "5,10,nan,inf"  # a diverged seed is the largest
+    rows[-1] = "5,10,nan,inf"  # a diverged seed ranks as the largest
     (tmp_path / "metrics.csv").write_text(
         "\n".join(["step,seed,interpolation/error,extrapolation/error", *rows]) + "\n"
     )
@@ -172,41 +166,6 @@ def test_the_command_of_a_run_gives_its_options_and_no_others(name: str) -> None
     assert command_lines.sweep_command(task, task.sweep["quick"][1:]) is None
 
 
-VOID = {"meta", "link", "img", "br", "hr", "input"}
-
-
-class Page(HTMLParser):
-    """A page taken apart; unbalanced tags are an error."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.words: list[str] = []
-        self._open: list[str] = []
-        self.feed(text)
-        self.close()
-        assert not self._open
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self._open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self._open and self._open[-1] not in ("script", "style"):
-            self.words.append(data)
-
-    def all(self, attribute: str) -> list[str]:
-        return [value for _, attributes in self.tags if (value := attributes.get(attribute)) is not None]
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
-
-
 def test_the_page_stands_alone(runs: Path, tmp_path: Path) -> None:
     report([runs], tmp_path)
     text = (tmp_path / "index.html").read_text()
@@ -229,13 +188,13 @@ def test_the_page_stands_alone(runs: Path, tmp_path: Path) -> None:
     assert "python -m tasks.blog_example --seeds 3 --steps 30" in found.text
 
 
-def test_what_comes_from_records_is_escaped(runs: Path, tmp_path: Path) -> None:
+def test_text_from_records_is_escaped(runs: Path, tmp_path: Path) -> None:
     for directory in runs.iterdir():
-        change(
+        change_json(
             directory / "config.json", device=HOSTILE, git_commit=HOSTILE, versions={HOSTILE: HOSTILE}, seeds=HOSTILE
         )
     (runs / "steps-20").rename(runs / "<b>bold")
-    change(runs / "<b>bold" / "config.json", task=HOSTILE)
+    change_json(runs / "<b>bold" / "config.json", task=HOSTILE)
     report([runs], tmp_path / "out")
     text = (tmp_path / "out" / "index.html").read_text()
     assert "<script>alert" not in text
@@ -246,7 +205,7 @@ def test_what_comes_from_records_is_escaped(runs: Path, tmp_path: Path) -> None:
     assert "left out" in found.text
 
 
-def test_the_page_counts_verdicts_and_links_to_what_does_not_hold(runs: Path) -> None:
+def test_the_page_counts_verdicts_and_links_to_failed_comparisons(runs: Path) -> None:
     words = ["reproduced", "reproduced", "better", "not reproduced", "–", "not comparable", "undecided"]
     rows = [[f"row {number} {HOSTILE}", word, "1"] for number, word in enumerate(words)]
     judged, plain = Table("Judged", ("row", "verdict", "n"), rows), Table("Plain", ("row", "x"), [["better", "better"]])

@@ -1,4 +1,4 @@
-"""Two processes on one run directory: the second is refused, and nothing is lost."""
+"""A second process on a run directory is refused, and nothing is lost."""
 
 import errno
 import os
@@ -35,7 +35,7 @@ def at_step(step: int, action: Callable[[], None]) -> Callable[[Snapshot], None]
 
 
 def check_free(directory: Path) -> None:
-    """Nobody holds the directory, and it names nobody."""
+    """Check that no process holds the directory or is named as its holder."""
     assert not (directory / HOLDER_FILE).exists()
     with locked(directory):
         assert (directory / HOLDER_FILE).exists()
@@ -56,7 +56,7 @@ def test_a_second_process_is_refused_in_one_line_and_nothing_is_lost(tmp_path: P
 
 
 @pytest.mark.parametrize("options", [{}, {"resume": True}, {"overwrite": True}])
-def test_whatever_a_second_one_wants_it_is_refused(options: dict[str, bool], tmp_path: Path) -> None:
+def test_a_second_process_is_refused_with_any_options(options: dict[str, bool], tmp_path: Path) -> None:
     run(TASK, SETTING, tmp_path)
     (tmp_path / SUMMARY).unlink()  # as if it were not complete
     with locked(tmp_path):
@@ -66,7 +66,7 @@ def test_whatever_a_second_one_wants_it_is_refused(options: dict[str, bool], tmp
         assert files(tmp_path) == before
 
 
-def test_neither_a_report_nor_evidence_takes_a_lock_for_a_part_of_the_run(tmp_path: Path) -> None:
+def test_the_lock_is_part_of_neither_a_report_nor_evidence(tmp_path: Path) -> None:
     finished = run(TASK, SETTING, tmp_path / "run")
     with locked(finished.directory):
         (found,), problems = read_runs([tmp_path])
@@ -75,14 +75,14 @@ def test_neither_a_report_nor_evidence_takes_a_lock_for_a_part_of_the_run(tmp_pa
     assert not list((tmp_path / "evidence").rglob(LOCK))
 
 
-def test_what_a_killed_process_left_holds_nobody_back(tmp_path: Path) -> None:
+def test_the_lock_file_of_a_killed_process_locks_nothing(tmp_path: Path) -> None:
     (tmp_path / LOCK).write_text("process 1 on another machine")
     run(TASK, SETTING, tmp_path)
     check_free(tmp_path)
 
 
 @pytest.mark.parametrize("problem", [KeyboardInterrupt, ValueError, MemoryError])
-def test_an_ended_run_lets_go(problem: type[BaseException], tmp_path: Path) -> None:
+def test_a_failed_run_releases_its_lock(problem: type[BaseException], tmp_path: Path) -> None:
     def end() -> None:
         raise problem
 
@@ -92,7 +92,7 @@ def test_an_ended_run_lets_go(problem: type[BaseException], tmp_path: Path) -> N
     assert run(TASK, SETTING, tmp_path, resume=True).description["status"] == "complete"
 
 
-def test_a_directory_of_others_stays_as_it_was(tmp_path: Path) -> None:
+def test_a_directory_with_other_files_stays_as_it_was(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("mine")
     with pytest.raises(UserError, match="holds other files than a run's"):
         run(TASK, SETTING, tmp_path)
@@ -100,7 +100,9 @@ def test_a_directory_of_others_stays_as_it_was(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", lock.WITHOUT_LOCKS)
-def test_where_there_are_no_locks_runs_go_without(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_systems_without_locks_are_used_without(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(self: object, **options: object) -> None:
         raise OSError(number, "cannot lock here")
 
@@ -109,9 +111,7 @@ def test_where_there_are_no_locks_runs_go_without(number: int, tmp_path: Path, m
         pass
 
 
-def test_a_directory_that_cannot_be_written_is_no_lock_to_go_without(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_read_only_directory_is_an_error_even_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(self: object, **options: object) -> None:
         raise OSError(errno.EROFS, "Read-only file system")
 

@@ -1,12 +1,11 @@
-"""Sweeps on a Ray cluster: the results of the local engine, whatever is killed."""
+"""Sweeps on a Ray cluster give the results of the local engine, whatever is killed."""
 
 import json
 import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,12 +20,11 @@ from tasks.harness.sweep import ray_engine
 from tasks.harness.sweep.local_engine import LocalEngine
 from tasks.harness.sweep.ray_engine import RayEngine
 from tasks.harness.sweep.sweep import Job, sweep
-from tests.harness.sweep.test_sweep import jobs
-from tests.helpers import call, heed_interrupts
+from tests.helpers import ROOT, arithmetic_jobs, call, heed_interrupts, wait_until
 
 TASK = load_task("static_arithmetic")
 LONG = replace(TASK.smoke, cell="nalu", steps=3000, eval_every=20)
-"""Long enough for a checkpoint or two."""
+"""Long enough for one or two checkpoints."""
 
 needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
 NODE = {"num_cpus": 1, "object_store_memory": ray_engine.OBJECT_STORE, "include_dashboard": False}
@@ -34,7 +32,7 @@ NODE = {"num_cpus": 1, "object_store_memory": ray_engine.OBJECT_STORE, "include_
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    """Two nodes of one core, on this machine."""
+    """Two nodes of one core each, on this machine."""
     from ray.cluster_utils import Cluster
 
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
@@ -49,8 +47,8 @@ def cluster() -> Iterator[Any]:
 DRIVER = """
 import sys
 from pathlib import Path
-from tasks.harness.ray_engine import RayEngine
-from tasks.harness.sweep import sweep
+from tasks.harness.sweep.ray_engine import RayEngine
+from tasks.harness.sweep.sweep import sweep
 from tests.harness.sweep.test_ray import long_jobs
 sweep(long_jobs(Path(sys.argv[2])), RayEngine(sys.argv[1], cores=1))
 """
@@ -62,24 +60,15 @@ def long_jobs(root: Path) -> list[Job]:
 
 def drive(cluster: Any, root: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", DRIVER, cluster.address, str(root)]
-    return subprocess.Popen(
-        command, cwd=Path(__file__).parents[3], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def workers(cluster: Any) -> dict[int, int]:
-    """The processes that train on the cluster now, each with the one of its node."""
+    """The processes that train on the cluster now; for each, the process of its node."""
     nodes = {process.process.pid for node in cluster.list_all_nodes() for process in node.all_processes["raylet"]}
     listing = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
     rows = [row.split(None, 2) for row in listing.splitlines()]
     return {int(pid): int(node) for pid, node, name in rows if int(node) in nodes and name.startswith("ray::_train")}
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = 100) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def config(job: Job) -> dict[str, Any]:
@@ -95,7 +84,7 @@ def assert_same_results(ours: list[Job], others: list[Job]) -> None:
 
 @needs_ray
 def test_the_same_results_and_failures_as_on_this_machine(cluster: Any, tmp_path: Path) -> None:
-    spread, local = jobs(tmp_path / "ray"), jobs(tmp_path / "local")
+    spread, local = arithmetic_jobs(tmp_path / "ray"), arithmetic_jobs(tmp_path / "local")
     for todo in (spread, local):
         todo[1].directory.mkdir(parents=True)
         (todo[1].directory / "thesis.tex").write_text("mine")
@@ -113,7 +102,7 @@ def test_the_same_results_and_failures_as_on_this_machine(cluster: Any, tmp_path
 
 @needs_ray
 @pytest.mark.slow
-def test_killed_workers_and_a_killed_driver_go_on_from_their_checkpoints(cluster: Any, tmp_path: Path) -> None:
+def test_killed_workers_and_a_killed_driver_resume_from_their_checkpoints(cluster: Any, tmp_path: Path) -> None:
     spread, local = long_jobs(tmp_path / "ray"), long_jobs(tmp_path / "local")
 
     first = drive(cluster, tmp_path / "ray")
@@ -127,7 +116,7 @@ def test_killed_workers_and_a_killed_driver_go_on_from_their_checkpoints(cluster
     first.kill()
     first.wait()
     assert not any(job.complete for job in spread)
-    wait_until(lambda: not workers(cluster), seconds=20)  # nobody trains without a driver
+    wait_until(lambda: not workers(cluster), seconds=20)  # no worker outlives its driver
 
     assert drive(cluster, tmp_path / "ray").wait(timeout=100) == 0
     sweep(local, LocalEngine(workers=2))
@@ -141,7 +130,7 @@ def test_killed_workers_and_a_killed_driver_go_on_from_their_checkpoints(cluster
 @needs_ray
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stopped_sweep_leaves_resumable_runs(tmp_path: Path, number: signal.Signals) -> None:
-    """On a cluster that it starts itself."""
+    """The sweep starts the cluster itself."""
     nalu = str(Path(sys.executable).parent / "nalu")
     command = [nalu, "reproduce", "--engine", "ray", "--tasks", "static-arithmetic", "--workers", "2", "--out", "."]
     process = subprocess.Popen(
@@ -171,13 +160,13 @@ def test_a_stopped_sweep_leaves_resumable_runs(tmp_path: Path, number: signal.Si
     ],
 )
 @needs_ray
-def test_no_cluster_is_told(address: str, message: str) -> None:
+def test_a_missing_cluster_is_reported(address: str, message: str) -> None:
     with pytest.raises(UserError, match=f"^{message}$"):
         RayEngine(address, cores=1)
 
 
 def test_without_ray_one_line_says_how_to_get_it(tmp_path: Path) -> None:
-    code = "import sys; sys.modules['ray'] = None; from tasks.harness.cli import console; console()"
+    code = "import sys; sys.modules['ray'] = None; from tasks.harness.cli.main import console; console()"
     refused = call([sys.executable, "-c", code, "reproduce", "--engine", "ray", "--out", "runs"], tmp_path)
     assert refused.returncode == 2
     assert refused.stderr == "error: --engine ray needs Ray: pip install 'nalu-suite[ray]'\n"
@@ -188,7 +177,9 @@ def test_without_ray_one_line_says_how_to_get_it(tmp_path: Path) -> None:
 def test_options_that_do_not_go_together_are_refused() -> None:
     with pytest.raises(OptionError, match="--address is for --engine ray, got auto"):
         Reproduce(address="auto")
-    with pytest.raises(OptionError, match="--workers is for this machine, and a cluster has as many as cores, got 2"):
+    with pytest.raises(
+        OptionError, match="--workers cannot be combined with --address: a cluster runs one worker per core"
+    ):
         Reproduce(engine="ray", address="auto", workers=2)
     with pytest.raises(OptionError, match="--workers must be at least 1, got 0"):
         Reproduce(workers=0)

@@ -1,6 +1,6 @@
-"""What befalls a run: killed at any moment, a full disk, damaged files, strange clocks, diverged seeds.
+"""Runs survive faults: a kill at any moment, a full disk, damaged files, wrong clocks, diverged seeds.
 
-The processes are forked from a server that has imported everything, so that each begins at once.
+The processes are forked from a server that has already imported everything, so each starts at once.
 """
 
 import json
@@ -54,7 +54,7 @@ SERVER.set_forkserver_preload([__name__, "scipy.stats", "torch._dynamo", "matplo
 
 
 def in_a_process(work: Callable[..., None], *arguments: Any, after: float | None = None) -> int | None:
-    """Its exit status; with ``after`` it is killed when so many seconds have passed."""
+    """Call ``work`` in a process and return its exit status; kill it ``after`` so many seconds, if given."""
     process = SERVER.Process(target=work, args=arguments)
     process.start()
     if after is not None:
@@ -65,7 +65,7 @@ def in_a_process(work: Callable[..., None], *arguments: Any, after: float | None
 
 
 def train(directory: Path, kill_before: int = 0) -> None:
-    """Begin a run or go on with it, with a checkpoint at every tick and few pictures, which take most of the time."""
+    """Start or resume a run, with a checkpoint at every evaluation and few pictures: they take most of the time."""
     kill_before_change(directory, kill_before)
     torch.set_num_threads(1)
     Checkpointer.due = lambda self: True
@@ -73,7 +73,7 @@ def train(directory: Path, kill_before: int = 0) -> None:
     run(TASK, SETTING, directory, resume=(directory / CONFIG).exists())
 
 
-def tell(runs: Path, out: Path, kill_before: int = 0) -> None:
+def write_report(runs: Path, out: Path, kill_before: int = 0) -> None:
     """Write a report."""
     kill_before_change(out, kill_before)
     with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
@@ -83,7 +83,7 @@ def tell(runs: Path, out: Path, kill_before: int = 0) -> None:
 def command(
     directory: Path, scratch: Path, *options: str, limits: Mapping[int, int] | None = None
 ) -> tuple[int | None, str]:
-    """Exit status and standard error of the run as a user types it, with limits as of ``setrlimit``."""
+    """Run the command line under the limits of ``setrlimit``; return its exit status and standard error."""
     words = shlex.split(run_command(TASK, SETTING))[3:]
     told = scratch / "stderr.txt"
     status = in_a_process(_command, [*words, "--out", str(directory), *options], told, limits or {})
@@ -103,7 +103,7 @@ def _command(words: list[str], told: Path, limits: Mapping[int, int]) -> None:
 
 
 def kill_before_change(directory: Path, number: int) -> None:
-    """Kill this process just before its ``number``-th opening for writing, renaming or deleting in a directory."""
+    """Kill this process just before its ``number``-th change in a directory: opening to write, renaming, deleting."""
     left = number
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
@@ -120,7 +120,7 @@ def kill_before_change(directory: Path, number: int) -> None:
 
 @pytest.fixture(autouse=True)
 def few_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For the runs in the test's own process."""
+    """Draw few pictures in the runs of the test's own process, too."""
     monkeypatch.setattr(tensorboard, "IMAGES", 1)
 
 
@@ -140,7 +140,7 @@ def check_same(directory: Path, undisturbed: Path) -> None:
 
 
 def check_whole(directory: Path) -> None:
-    """What a killed process left can be read, whenever it was."""
+    """Check that every file a killed process left can be read."""
     for path in directory.rglob("[!.]*"):
         if path.suffix == ".json":
             json.loads(path.read_text())
@@ -160,7 +160,7 @@ def test_a_run_killed_before_a_change_of_a_file_ends_the_same(
     sessions = 1
     while (status := in_a_process(train, directory, sessions)) == -signal.SIGKILL:
         check_whole(directory)
-        sessions += 1  # each gets further than the one before
+        sessions += 1  # each session gets one change further than the previous one
     assert status == 0
     assert sessions > 10
     check_same(directory, undisturbed)
@@ -187,7 +187,7 @@ def test_a_run_killed_at_any_time_ends_the_same(kills: int, tmp_path: Path, undi
     done = 0
     for number in range(kills):
         directory = tmp_path / f"run-{number}"
-        # Resumed sessions are shorter, and killed, too, if they last.
+        # A resumed session is shorter; it is killed, too, if it lasts that long.
         while in_a_process(train, directory, after=moments.uniform(0, 1) * length) == -signal.SIGKILL and done < kills:
             check_whole(directory)
             done += 1
@@ -199,22 +199,22 @@ def test_a_run_killed_at_any_time_ends_the_same(kills: int, tmp_path: Path, undi
 
 
 @pytest.mark.parametrize("changes", [(1, 4, 9), pytest.param(range(1, 100), marks=pytest.mark.slow)])
-def test_a_report_that_was_killed_is_written_whole_the_next_time(
+def test_a_killed_report_is_complete_when_written_again(
     changes: Sequence[int], tmp_path: Path, undisturbed: Path
 ) -> None:
-    assert in_a_process(tell, undisturbed, tmp_path / "first") == 0
+    assert in_a_process(write_report, undisturbed, tmp_path / "first") == 0
     for change in changes:
-        status = in_a_process(tell, undisturbed, tmp_path / "report", change)
+        status = in_a_process(write_report, undisturbed, tmp_path / "report", change)
         if status == 0:
             break
         assert status == -signal.SIGKILL
         check_whole(tmp_path / "report")
-    assert in_a_process(tell, undisturbed, tmp_path / "report") == 0
+    assert in_a_process(write_report, undisturbed, tmp_path / "report") == 0
     assert files(tmp_path / "report") == files(tmp_path / "first")
 
 
 def stop_at(step: int, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run interrupted after ``step``, with a checkpoint of that step and one of the tick before."""
+    """Interrupt a run after ``step``; it keeps checkpoints of that step and of the evaluation before."""
 
     def interrupt(snapshot: Snapshot) -> None:
         if snapshot.step == step:
@@ -231,7 +231,7 @@ def shorten(path: Path, share: float) -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
-def test_the_spare_takes_the_place_of_a_damaged_checkpoint(
+def test_the_previous_checkpoint_replaces_a_damaged_one(
     share: float, tmp_path: Path, undisturbed: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stop_at(40, tmp_path, monkeypatch)
@@ -242,7 +242,7 @@ def test_the_spare_takes_the_place_of_a_damaged_checkpoint(
     check_same(tmp_path, undisturbed)
 
 
-def test_without_a_whole_checkpoint_a_run_begins_anew_and_says_so(
+def test_without_a_readable_checkpoint_a_run_restarts_and_says_so(
     tmp_path: Path, undisturbed: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stop_at(40, tmp_path, monkeypatch)
@@ -255,7 +255,7 @@ def test_without_a_whole_checkpoint_a_run_begins_anew_and_says_so(
 
 
 @pytest.mark.parametrize("share", [0.0, 0.05, 0.5, 0.9])
-def test_a_record_that_ends_before_the_checkpoint_is_not_gone_on_with(
+def test_a_record_that_ends_before_the_checkpoint_is_not_resumed(
     share: float, tmp_path: Path, undisturbed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stop_at(40, tmp_path, monkeypatch)
@@ -268,7 +268,7 @@ def test_a_record_that_ends_before_the_checkpoint_is_not_gone_on_with(
     check_same(tmp_path, undisturbed)
 
 
-def test_rows_after_the_checkpoint_come_again(
+def test_rows_after_the_checkpoint_are_written_again(
     tmp_path: Path, undisturbed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stop_at(40, tmp_path, monkeypatch)
@@ -322,7 +322,7 @@ def test_damaged_results_are_made_again_from_the_checkpoint(
 
 
 @pytest.mark.parametrize("content", ["", '{"task":', "[" * 10**5, "[]", "{}"])
-def test_damaged_options_are_told_in_one_line(content: str, tmp_path: Path, undisturbed: Path) -> None:
+def test_damaged_options_are_reported_in_one_line(content: str, tmp_path: Path, undisturbed: Path) -> None:
     directory = shutil.copytree(undisturbed, tmp_path / "run")
     (directory / CONFIG).write_text(content)
     before = files(directory)
@@ -350,7 +350,7 @@ KEPT = "; what is recorded is kept, and --resume goes on\n"
         (100_000, FULL + KEPT),  # for the events
     ],
 )
-def test_a_full_disk_is_told_in_one_line_and_the_run_goes_on_later(
+def test_a_full_disk_is_reported_in_one_line_and_the_run_resumes_later(
     size: int, line: str, tmp_path: Path, undisturbed: Path
 ) -> None:
     directory = tmp_path / "run"
@@ -363,7 +363,7 @@ def test_a_full_disk_is_told_in_one_line_and_the_run_goes_on_later(
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 64 kB, which only the superuser can mount."""
+    """A file system of 64 kB. Only the superuser can mount it."""
     disk = tmp_path / "disk"
     disk.mkdir()
     if (
@@ -375,7 +375,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", disk], check=True)
 
 
-def test_a_disk_that_is_really_full(small_disk: Path, tmp_path: Path, undisturbed: Path) -> None:
+def test_a_file_system_without_space_is_reported_and_the_run_resumes_later(
+    small_disk: Path, tmp_path: Path, undisturbed: Path
+) -> None:
     directory = small_disk / "run"
     check_one_line(command(directory, tmp_path), FULL + KEPT)
     check_whole(directory)
@@ -386,7 +388,10 @@ def test_a_disk_that_is_really_full(small_disk: Path, tmp_path: Path, undisturbe
 
 @pytest.fixture
 def read_only(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[[Path], Path]]:
-    """Copies a run to where nothing can be written: for the superuser, whom permissions do not stop, a file system."""
+    """Copies a run to where nobody can write.
+
+    Permissions do not stop the superuser, who gets a file system mounted read-only instead.
+    """
     made = []
 
     def copy(run: Path) -> Path:
@@ -406,7 +411,7 @@ def read_only(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callab
         directory.chmod(0o755)
 
 
-def test_a_run_that_cannot_be_written_is_left_as_it_is(
+def test_a_read_only_run_is_left_as_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_only: Callable[[Path], Path]
 ) -> None:
     stop_at(40, tmp_path / "run", monkeypatch)
@@ -417,16 +422,16 @@ def test_a_run_that_cannot_be_written_is_left_as_it_is(
     check_one_line(command(directory, tmp_path, "--overwrite"), denied + KEPT)
     check_one_line(command(directory / "new", tmp_path), f"{denied}\n")
     assert files(directory) == before
-    assert in_a_process(tell, directory, tmp_path / "report") == 0
+    assert in_a_process(write_report, directory, tmp_path / "report") == 0
 
 
-def test_a_complete_run_that_cannot_be_written_is_shown(
+def test_a_complete_read_only_run_is_shown(
     tmp_path: Path, undisturbed: Path, read_only: Callable[[Path], Path]
 ) -> None:
     assert command(read_only(undisturbed), tmp_path, "--resume") == (0, "")
 
 
-def test_too_large_sizes_are_told_with_advice(tmp_path: Path) -> None:
+def test_sizes_too_large_for_memory_are_reported_with_advice(tmp_path: Path) -> None:
     sizes = ["--seeds", "20000", "--batch-size", "1000000"]
     limits = {resource.RLIMIT_AS: 16 * 2**30}
     line = f"error: {MEMORY}.*\n"
@@ -434,7 +439,7 @@ def test_too_large_sizes_are_told_with_advice(tmp_path: Path) -> None:
     assert read_json(tmp_path / "run" / CONFIG)["status"] == "failed"
 
 
-def test_a_run_short_of_memory_for_a_while_goes_on_later(
+def test_a_run_that_failed_for_lack_of_memory_resumes_later(
     tmp_path: Path, undisturbed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def short(snapshot: Snapshot) -> None:
@@ -450,7 +455,7 @@ def test_a_run_short_of_memory_for_a_while_goes_on_later(
 
 
 @pytest.mark.parametrize("hours", [-10_000, 10_000])
-def test_a_clock_that_is_set_disturbs_nothing(
+def test_setting_the_clock_changes_no_result(
     hours: int, tmp_path: Path, undisturbed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = time.time
@@ -461,11 +466,10 @@ def test_a_clock_that_is_set_disturbs_nothing(
 
     finished = run(TASK, SETTING, tmp_path, on_snapshot=set_clock)
     check_same(tmp_path, undisturbed)
-    assert finished.summary is not None
     assert 0 < finished.summary["wall_seconds"] < 100
 
 
-def test_a_clock_that_seldom_ticks_disturbs_nothing(
+def test_a_clock_that_stands_still_changes_no_result(
     tmp_path: Path, undisturbed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(time, "monotonic", lambda: 1000.0)
@@ -474,7 +478,7 @@ def test_a_clock_that_seldom_ticks_disturbs_nothing(
 
 
 @pytest.mark.parametrize("poisoned", [[1], [0, 1, 2]])
-def test_diverged_seeds_fail_and_the_others_are_as_they_were(
+def test_a_diverged_seed_fails_and_changes_no_other(
     poisoned: list[int], tmp_path: Path, undisturbed: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def poison(config: Config, state: State | None = None) -> Iterator[Snapshot]:
@@ -486,16 +490,19 @@ def test_diverged_seeds_fail_and_the_others_are_as_they_were(
                         parameter[poisoned] = torch.nan
 
     finished = run(replace(TASK, train=poison), SETTING, tmp_path / "run")
-    record, before = finished.record(), FinishedRun.load(undisturbed).record()
+    whole = FinishedRun.load(undisturbed)
+    record, before = finished.record(), whole.record()
     sound = [seed for seed in range(SETTING.seeds) if seed not in poisoned]
     for metric, values in record.metrics.items():
         np.testing.assert_array_equal(values[:, sound], before[metric][:, sound], metric)
         np.testing.assert_array_equal(values[:3], before[metric][:3], metric)
     for error in ("interpolation/error", "extrapolation/error"):
         assert np.isnan(record[error][3:, poisoned]).all()
-    rates = finished.summary["rates"]
-    assert {rate["of"] for rate in rates.values()} == {SETTING.seeds}
-    assert rates["solved"]["count"] <= len(sound)
+    assert {rate["of"] for rate in finished.rates.values()} == {SETTING.seeds}
+    assert finished.rates["diverged"]["count"] == len(poisoned)
+    assert np.flatnonzero(finished.per_seed["diverged"]).tolist() == poisoned
+    for result, values in whole.per_seed.items():
+        np.testing.assert_array_equal(finished.per_seed[result][sound], values[sound], result)
     report([tmp_path / "run"], tmp_path / "report")
     assert capsys.readouterr().out.endswith("index.html\n")
     assert (tmp_path / "report" / "index.html").exists()

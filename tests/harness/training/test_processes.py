@@ -1,11 +1,11 @@
-"""A run in several processes is the run in one."""
+"""A run in several processes gives the record of a run in one."""
 
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 from multiprocessing import active_children
@@ -22,13 +22,14 @@ from tasks.harness.files import CONFIG, METRICS, SEED_SUMMARY, SUMMARY, read_jso
 from tasks.harness.registry import load_task
 from tasks.harness.training.chunks import in_seed_chunks
 from tasks.harness.training.processes import Processes
+from tests.helpers import copied_metrics, wait_until
 
 FAILS, DIES, LARGE = 113, 214, 315
-"""Seeds."""
+"""Seeds that make a process raise an error, be killed, or send a large state."""
 
 
 def taught(config: Config, state: State | None = None) -> Iterator[Snapshot]:
-    """Training whose results tell who did it."""
+    """Training whose metrics name the process that made them."""
     start = -1 if state is None else state["step"]
     for step in range(start + 1, config.steps + 1):
         if FAILS in config.seed_range:
@@ -78,12 +79,12 @@ def test_results_do_not_depend_on_the_processes(name: str) -> None:
     config = replace(task.smoke, steps=4, eval_every=2, seeds=4)
     found = []
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # of which each process has as many
+    torch.set_num_threads(1)  # each process then has one, too
     try:
         for count in (1, 2):
             with Processes(count) as processes:
                 snapshots = in_seed_chunks(task.train, 2, processes)(config)
-                found.append([{name: v.clone() for name, v in snapshot.metrics.items()} for snapshot in snapshots])
+                found.append([copied_metrics(snapshot) for snapshot in snapshots])
     finally:
         torch.set_num_threads(threads)
     torch.testing.assert_close(found[0], found[1], rtol=0, atol=0, equal_nan=True)
@@ -101,24 +102,24 @@ def test_resumes_with_other_processes() -> None:
     torch.testing.assert_close(resumed, whole[-1], rtol=1e-5, atol=1e-6, equal_nan=True)
 
 
-def test_an_error_elsewhere_is_raised_here() -> None:
+def test_an_error_in_another_process_is_raised_in_the_main_one() -> None:
     with pytest.raises(UserError, match=f"seed {FAILS} fails"), Processes(2) as processes:
         list(in_seed_chunks(taught, None, processes)(Config(first_seed=FAILS - 1, seeds=2, steps=3)))
     assert not active_children()
 
 
-def test_a_killed_process_is_told_of_in_one_line() -> None:
+def test_a_killed_process_is_reported_in_one_line() -> None:
     message = "was killed \\(out of memory\\?\\).*continue with --resume"
     with pytest.raises(UserError, match=message), Processes(2) as processes:
         list(in_seed_chunks(taught, None, processes)(Config(first_seed=DIES - 1, seeds=2, steps=3)))
     assert not active_children()
 
 
-def test_a_process_killed_in_the_middle_of_its_snapshots_is_told_of_too() -> None:
+def test_a_process_killed_while_it_sends_a_snapshot_is_reported_too() -> None:
     with Processes(2) as processes:
         snapshots = in_seed_chunks(taught, None, processes)(Config(first_seed=LARGE - 1, seeds=2, steps=3))
         next(snapshots)
-        time.sleep(0.3)  # until the other waits for the rest of its next to be read
+        time.sleep(0.3)  # until the other process has sent a part of its next snapshot, and waits
         (other,) = active_children()
         other.kill()
         with pytest.raises(UserError, match="was killed"):
@@ -129,7 +130,7 @@ def test_a_process_killed_in_the_middle_of_its_snapshots_is_told_of_too() -> Non
 COMMAND = [sys.executable, "-m", "tasks.identity", "--cell", "relu", "--seeds", "4", "--eval-every", "50"]
 
 
-def test_the_command(tmp_path: Path) -> None:
+def test_the_option_processes(tmp_path: Path) -> None:
     for name, more in (("one", []), ("two", ["--processes", "2"])):
         command = [*COMMAND, "--steps", "100", "--seed-chunk", "2", "--out", str(tmp_path / name), *more]
         subprocess.run(command, check=True, capture_output=True)
@@ -149,7 +150,7 @@ def test_too_few_processes_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_an_end_of_the_main_process_is_the_end_of_all(tmp_path: Path, number: int) -> None:
+def test_all_processes_end_with_the_main_one(tmp_path: Path, number: int) -> None:
     run_directory = tmp_path / "run"
     command = [*COMMAND, "--processes", "2", "--out", str(run_directory)]
     with subprocess.Popen([*command, "--steps", "10000000"], stderr=subprocess.PIPE) as main:
@@ -164,14 +165,8 @@ def test_an_end_of_the_main_process_is_the_end_of_all(tmp_path: Path, number: in
     assert status == ("interrupted" if number == signal.SIGINT else "running")
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.1)
-
-
 def processes_below(pid: int) -> list[int]:
+    """The descendants of a process."""
     listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], check=True, capture_output=True, text=True).stdout
     parents = {int(child): int(parent) for child, parent in map(str.split, listed.splitlines())}
     found = [pid]
@@ -181,5 +176,6 @@ def processes_below(pid: int) -> list[int]:
 
 
 def alive(pid: int) -> bool:
+    """Whether a process runs; a zombie does not."""
     listed = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], check=False, capture_output=True, text=True).stdout
     return bool(listed.strip()) and not listed.startswith("Z")

@@ -1,4 +1,4 @@
-"""Ctrl-C and kill: when a run takes notice of them."""
+"""Ctrl-C and kill stop a run between two writes, and are never lost."""
 
 import signal
 from collections.abc import Iterator
@@ -36,7 +36,9 @@ def check_interrupted(directory: Path, last: int) -> None:
 
 
 @pytest.mark.parametrize("number", NUMBERS)
-def test_one_whose_exception_was_lost_is_noticed_at_the_next_write(number: signal.Signals, tmp_path: Path) -> None:
+def test_a_signal_whose_exception_was_swallowed_stops_the_run_at_the_next_write(
+    number: signal.Signals, tmp_path: Path
+) -> None:
     def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         for snapshot in TASK.train(config, state):
             if snapshot.step == 3:
@@ -50,7 +52,7 @@ def test_one_whose_exception_was_lost_is_noticed_at_the_next_write(number: signa
 
 
 @pytest.mark.parametrize("number", NUMBERS)
-def test_one_in_the_midst_of_a_write_waits_for_its_end(number: signal.Signals, tmp_path: Path) -> None:
+def test_a_signal_during_a_write_waits_for_its_end(number: signal.Signals, tmp_path: Path) -> None:
     told = []
 
     def on_snapshot(snapshot: Snapshot) -> None:
@@ -64,7 +66,7 @@ def test_one_in_the_midst_of_a_write_waits_for_its_end(number: signal.Signals, t
     check_interrupted(tmp_path, last=2)
 
 
-def test_one_in_training_comes_at_once(tmp_path: Path) -> None:
+def test_a_signal_during_training_stops_it_at_once(tmp_path: Path) -> None:
     def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         for snapshot in TASK.train(config, state):
             if snapshot.step == 2:
@@ -76,7 +78,7 @@ def test_one_in_training_comes_at_once(tmp_path: Path) -> None:
     check_interrupted(tmp_path, last=1)
 
 
-def test_a_handler_that_chooses_another_keeps_it() -> None:
+def test_a_handler_installed_by_a_handler_stays() -> None:
     def once(number: int, frame: object) -> None:
         signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
@@ -87,7 +89,11 @@ def test_a_handler_that_chooses_another_keeps_it() -> None:
     assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
 
 
-def test_what_was_ignored_stays_ignored() -> None:
+def test_an_ignored_signal_stays_ignored() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    passed = False
     with DeferredSignals() as interrupts, interrupts.deferred():
         signal.raise_signal(signal.SIGTERM)
+        passed = True
+    assert passed
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_IGN

@@ -1,12 +1,14 @@
-"""Ensembles: members are what lone networks are, and never touch each other."""
+"""The members of an ensemble equal networks trained alone, and never affect each other."""
 
 import copy
 import pickle
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
+from torch.utils._pytree import tree_map
 
 from nalu import NAC, NALU, NAU, Ensemble, LSTMCell, after_step_, sparsity_penalty
 from tasks.static_arithmetic.model import build
@@ -20,7 +22,7 @@ SEEDS = (3, 0, 11, 7)
 
 
 def train(model: Ensemble, x: torch.Tensor, steps: int = 5) -> Ensemble:
-    """A few clipped Adam steps in float64 towards the sum of the inputs; ``x`` is (S, steps, B, in)."""
+    """Take a few clipped Adam steps in float64 towards the sum of the inputs; ``x`` is ``(S, steps, B, in)``."""
     model.double()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
     for step in range(steps):
@@ -46,7 +48,7 @@ def make(request: pytest.FixtureRequest) -> Callable[[], nn.Module]:
     return MODELS[request.param]
 
 
-def test_members_are_built_as_lone_networks_are(make: Callable[[], nn.Module]) -> None:
+def test_members_start_as_networks_built_alone(make: Callable[[], nn.Module]) -> None:
     ensemble = Ensemble(make, SEEDS)
     for k, seed in enumerate(SEEDS):
         torch.manual_seed(seed)
@@ -66,20 +68,29 @@ def test_forward_equals_the_members(make: Callable[[], nn.Module]) -> None:
 
 
 @pytest.mark.parametrize("unit", [NAC, NAU, LSTMCell])
-def test_called_directly_as_under_vmap(unit: type[nn.Module]) -> None:
-    """What broadcasts over the seeds gives the same without vmap, and the same gradient."""
+def test_natively_batched_units_equal_vmap_and_the_members(unit: type[nn.Module]) -> None:
+    """A unit that broadcasts over seeds by itself gives the outputs and gradients of every member alone."""
     mapped, direct = (Ensemble(lambda: unit(6, 3), SEEDS, natively_batched=direct).double() for direct in (False, True))
     x = data(SEEDS)[:, 0]
-    arguments = (x, tuple(x[..., :3] for _ in range(2))) if unit is LSTMCell else (x,)
-    for model in (mapped, direct):
+    arguments = (x, (x[..., :3], x[..., 3:])) if unit is LSTMCell else (x,)
+
+    def output_and_gradients(model: nn.Module, arguments: Any) -> tuple[torch.Tensor, list[torch.Tensor]]:
         outputs = model(*arguments)
-        (outputs if isinstance(outputs, torch.Tensor) else torch.cat(outputs)).square().sum().backward()
-    for one, other in zip(mapped.parameters(), direct.parameters(), strict=True):
-        torch.testing.assert_close(one.grad, other.grad)
-        assert one.grad.abs().sum() > 0
+        y = outputs if isinstance(outputs, torch.Tensor) else torch.cat(outputs, dim=-1)
+        y.square().sum().backward()
+        return y, [parameter.grad for parameter in model.parameters()]
+
+    members = [
+        output_and_gradients(mapped.member(k), tree_map(lambda values, k=k: values[k], arguments))
+        for k in range(len(SEEDS))
+    ]
+    outputs = torch.stack([y for y, _ in members])
+    gradients = [torch.stack(values) for values in zip(*(found for _, found in members), strict=True)]
+    for model in (mapped, direct):
+        torch.testing.assert_close(output_and_gradients(model, arguments), (outputs, gradients))
 
 
-def test_parity_with_lone_training(make: Callable[[], nn.Module]) -> None:
+def test_members_train_as_networks_alone(make: Callable[[], nn.Module]) -> None:
     together = train(Ensemble(make, SEEDS), data(SEEDS))
     for k, seed in enumerate(SEEDS):
         alone = train(Ensemble(make, [seed]), data((seed,)))
@@ -95,7 +106,7 @@ def test_permutation_of_seeds_permutes_results(make: Callable[[], nn.Module]) ->
         assert_same_member(permuted, position, original, k)
 
 
-def test_poison_stays_in_its_member(make: Callable[[], nn.Module]) -> None:
+def test_a_diverged_member_affects_no_other(make: Callable[[], nn.Module]) -> None:
     clean = train(Ensemble(make, SEEDS), data(SEEDS))
     poisoned = Ensemble(make, SEEDS)
     with torch.no_grad():
@@ -149,7 +160,7 @@ def test_buffers_are_stacked_too() -> None:
         torch.testing.assert_close(ensemble(x)[k], ensemble.member(k)(x[k]))
 
 
-def test_a_citizen_of_torch_nn() -> None:
+def test_state_dict_deepcopy_and_pickle() -> None:
     ensemble = Ensemble(MODELS["NALU"], range(3))
     other = Ensemble(MODELS["NALU"], range(10, 13))
     other.load_state_dict(ensemble.state_dict())

@@ -1,4 +1,4 @@
-"""Units as citizens of torch.nn: everything that works with nn.Linear works with them."""
+"""Units are torch.nn modules: whatever works with nn.Linear works with them."""
 
 import copy
 import io
@@ -19,7 +19,7 @@ from tests.helpers import UNITS
 @pytest.fixture(params=UNITS)
 def unit(request: pytest.FixtureRequest) -> nn.Module:
     torch.manual_seed(0)
-    return UNITS[request.param](4, 3).eval()  # without noise, of which test_noise tells
+    return UNITS[request.param](4, 3).eval()  # without noise; see test_noise
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def x() -> torch.Tensor:
 
 
 @pytest.mark.parametrize("shape", [(4,), (8, 4), (2, 8, 4), (2, 3, 8, 4)])
-def test_any_leading_dimensions(unit: nn.Module, shape: tuple[int, ...]) -> None:
+def test_inputs_may_have_any_leading_dimensions(unit: nn.Module, shape: tuple[int, ...]) -> None:
     x = torch.rand(shape) + 0.5
     y = unit(x)
     assert y.shape == (*shape[:-1], 3)
@@ -50,7 +50,7 @@ def test_deepcopy_and_pickle(unit: nn.Module, x: torch.Tensor) -> None:
         assert torch.equal(other(x), unit(x))
 
 
-def test_weights_are_computed_anew_in_every_forward_pass(unit: nn.Module, x: torch.Tensor) -> None:
+def test_weights_are_computed_in_every_forward_pass(unit: nn.Module, x: torch.Tensor) -> None:
     before = unit(x)
     with torch.no_grad():
         for parameter in unit.parameters():
@@ -62,9 +62,10 @@ def test_every_parameter_learns(unit: nn.Module, x: torch.Tensor) -> None:
     signs = torch.tensor([1.0, -1.0, 1.0, 1.0])  # imaginary exponents act on negative inputs only
     unit(x * signs).sum().backward()
     for name, parameter in unit.named_parameters():
-        assert parameter.grad is not None, name
-        assert torch.isfinite(parameter.grad).all(), name
-        assert parameter.grad.abs().sum() > 0, name
+        learns = parameter.grad.isfinite() & (parameter.grad != 0)
+        if name == "W_im":
+            learns = learns[:, signs < 0]
+        assert learns.all(), name
 
 
 def test_float64(unit: nn.Module, x: torch.Tensor) -> None:
@@ -101,9 +102,11 @@ def test_autocast(unit: nn.Module, x: torch.Tensor) -> None:
 
 def test_compile(unit: nn.Module, x: torch.Tensor) -> None:
     compiled = torch.compile(unit, backend="aot_eager", fullgraph=True)
-    torch.testing.assert_close(compiled(x), unit(x))
-    compiled(x).sum().backward()
-    assert all(p.grad is not None for p in unit.parameters())
+    parameters = list(unit.parameters())
+    y, expected = compiled(x), unit(x)
+    torch.testing.assert_close(y, expected)
+    gradients, expected_gradients = (torch.autograd.grad(of.sum(), parameters) for of in (y, expected))
+    torch.testing.assert_close(gradients, expected_gradients)
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="the default backend of torch.compile needs a C++ compiler")
@@ -115,7 +118,7 @@ def test_compile_with_the_default_backend(x: torch.Tensor) -> None:
 
 
 class SideBySide(nn.Module):
-    """The outputs of many units for one input."""
+    """Applies many units to one input."""
 
     def __init__(self, units: list[nn.Module]) -> None:
         super().__init__()
@@ -138,7 +141,7 @@ def test_onnx_export(x: torch.Tensor, tmp_path: Path) -> None:
 
 
 def test_a_forward_pass_leaves_nothing_behind(unit: nn.Module, x: torch.Tensor) -> None:
-    """No stored activations, no log, no count of calls; in training mode too."""
+    """It stores no activations and counts no calls, in training mode too."""
     unit.train()
     before = {name: value.clone() for name, value in unit.state_dict().items()}
     attributes = [set(vars(module)) for module in unit.modules()]
@@ -148,7 +151,7 @@ def test_a_forward_pass_leaves_nothing_behind(unit: nn.Module, x: torch.Tensor) 
     assert all(torch.equal(value, before[name]) for name, value in unit.state_dict().items())
 
 
-def test_reset_parameters_is_a_new_start(unit: nn.Module) -> None:
+def test_reset_parameters_replaces_every_parameter(unit: nn.Module) -> None:
     torch.manual_seed(0)
     with torch.no_grad():
         for parameter in unit.parameters():
@@ -176,7 +179,7 @@ def test_nalu_ties_its_weights_unless_asked() -> None:
     assert constant == {"W_hat", "M_hat", "gate_bias"}
 
 
-def test_gate_bias_starts_where_it_is_told(x: torch.Tensor) -> None:
+def test_a_large_gate_bias_selects_the_sum(x: torch.Tensor) -> None:
     unit = NALU(4, 3, gate_bias=10.0)
     nn.init.zeros_(unit.G)
     torch.testing.assert_close(unit(x), x @ unit.W.T, rtol=1e-3, atol=1e-3)
