@@ -12,7 +12,7 @@ from tasks.blog_example.published import ARTICLE_EXAMPLES, ARTICLE_TEST_LOSS
 from tasks.harness.contract import Score
 from tasks.harness.finished_run import FinishedRun
 from tasks.harness.record import Record
-from tasks.harness.tables import Table, changed_options, format_options, number, percent, with_interval
+from tasks.harness.tables import Table, changed_options, format_options, number, percent, steps, with_interval
 from tasks.harness.verdict import ERROR_RULE, Verdict, of_error
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def tables(runs: Sequence[FinishedRun]) -> list[Table]:
                 of_error(loss, ARTICLE_TEST_LOSS, run.seeds) if same_data else Verdict.NOT_COMPARABLE,
                 *(number(loss[end]) for end in ("p10", "p90")),
                 *(percent(rates[name]) for name in ("solved/at_end", "solved/snapped_or_not", "stuck")),
-                number(metrics["solved_at_step"]["median"]),
+                steps(metrics["solved_at_step"]["median"]),
                 f"{run.seeds} x {run.steps}",
             ]
         )

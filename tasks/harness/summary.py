@@ -10,7 +10,7 @@ from tasks.harness import statistics
 from tasks.harness.config import Config
 from tasks.harness.contract import Score, Task
 from tasks.harness.record import Record
-from tasks.harness.tables import Table, number, percent
+from tasks.harness.tables import Table, number, percent, steps
 
 
 def summary_table(summary: dict[str, Any], label: str) -> Table:
@@ -19,9 +19,10 @@ def summary_table(summary: dict[str, Any], label: str) -> Table:
     for name, rate in summary["rates"].items():
         rows.append([name, f"{rate['count']}/{rate['of']}", percent(rate), ""])
     for name, value in summary["metrics"].items():
-        interval = f"[{number(value['low'])}, {number(value['high'])}]"
-        spread = f"{number(value['p10'])} … {number(value['p90'])}"
-        rows.append([name, number(value["median"]), interval, spread])
+        shown = steps if name.endswith(("step", "steps")) else number
+        interval = f"[{shown(value['low'])}, {shown(value['high'])}]"
+        spread = f"{shown(value['p10'])} … {shown(value['p90'])}"
+        rows.append([name, shown(value["median"]), interval, spread])
     note = (
         f"{summary['seeds']} seeds x {summary['steps']} steps in {summary['wall_seconds']:.1f} s, "
         f"{summary['model_steps_per_second']:.0f} model-steps a second"

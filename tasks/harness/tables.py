@@ -48,10 +48,13 @@ def _harmless(cell: str) -> str:
 
 
 def number(value: float | None) -> str:
-    """Three significant digits, whole numbers as a whole; a dash where there is no finite number."""
-    if value is None:
-        return "–"
-    return f"{value:.0f}" if float(value).is_integer() and abs(value) < 1e9 else f"{value:.3g}"
+    """Three significant digits; a dash where there is no finite number."""
+    return "–" if value is None else f"{value:.3g}"
+
+
+def steps(value: float | None) -> str:
+    """A number of steps, whole where it is whole: 10000, and not 1e+04."""
+    return number(value) if value is None or not float(value).is_integer() else f"{value:.0f}"
 
 
 def with_interval(value: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from tasks.arithmetic.problem import OPERATIONS
 from tasks.harness.contract import Score
 from tasks.harness.finished_run import FinishedRun
 from tasks.harness.record import Record
-from tasks.harness.tables import Table, changed_options, format_options, number, percent
+from tasks.harness.tables import Table, changed_options, format_options, number, percent, steps
 from tasks.six_operations.options import Config
 from tasks.six_operations.published import best_single_unit
 from tasks.six_operations.three_networks import STRUCTURES
@@ -59,7 +59,7 @@ def tables(runs: Sequence[FinishedRun]) -> list[Table]:
                 percent(rates["solved/unsnapped"]),
                 _best(op),
                 ", ".join(chosen),
-                number(metrics["solved_at_step"]["median"]),
+                steps(metrics["solved_at_step"]["median"]),
                 number(metrics["extrapolation/error"]["median"]),
                 f"{run.seeds} x {run.steps}",
                 format_options(_changed(run.options)),

@@ -11,7 +11,7 @@ from tasks.arithmetic.problem import OPERATIONS
 from tasks.arithmetic.scoring import score as score
 from tasks.harness.finished_run import FinishedRun
 from tasks.harness.statistics import rate
-from tasks.harness.tables import Table, format_options, number, percent
+from tasks.harness.tables import Table, format_options, number, percent, steps
 from tasks.harness.verdict import RATE_RULE, Verdict, of_rate
 from tasks.static_arithmetic import conditioning
 from tasks.static_arithmetic.published import MADSEN_JOHANSEN, SEEDS, changed, published_count
@@ -52,7 +52,7 @@ def _units(runs: Sequence[FinishedRun]) -> Table:
                 _published(run),
                 _verdict(run),
                 percent(rates["solved/ever"]),
-                number(metrics["solved_at_step"]["median"]),
+                steps(metrics["solved_at_step"]["median"]),
                 number(metrics["extrapolation/error"]["median"]),
                 number(metrics["extrapolation/percent_of_random"]["median"]),
                 f"{run.seeds} x {run.steps}",
