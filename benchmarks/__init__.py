@@ -1,1 +1,1 @@
-"""Speed of every task, beside the obvious loop, the floor and rivals: ``python -m benchmarks``."""
+"""Speed of every task, beside the baseline, the floor and comparisons: ``python -m benchmarks``."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -13,20 +12,22 @@ from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any, NoReturn
 
-from benchmarks.contender import FLOOR, OBVIOUS, as_in_long_runs
+from benchmarks.candidate import BASELINE, FLOOR, as_in_long_runs
 from benchmarks.machine import cores, limit_threads, machine
 from benchmarks.measurement import Measurement, as_json, faster_than, measure, tasks, verdicts
 from tasks.harness.cli.main import guarded
 from tasks.harness.cli.parsing import parse
 from tasks.harness.errors import UserError
+from tasks.harness.files import write_text
 from tasks.harness.tables import Table, markdown
 from tasks.harness.terminal.show import show
+from tasks.harness.training.signals import ignore_interrupts
 
 NOISY = 0.1
 """An interquartile range above this part of the median is marked."""
-RIVALS = {"jax": "JAX on single_module", "sb3_contrib": "stable-baselines3 on gridworld_time"}
+COMPARISONS = {"jax": "JAX on single_module", "sb3_contrib": "stable-baselines3 on gridworld_time"}
 """Optional packages, and what they are measured as."""
-HEADER = ("task", "what", "models", "threads", "µs", "per", "x obvious", "x floor", "targets", "noise")
+HEADER = ("task", "what", "models", "threads", "µs", "per", "x baseline", "x floor", "targets", "noise")
 
 
 @dataclass(frozen=True)
@@ -66,11 +67,10 @@ class Options:
                 raise UserError(f"--{name} must be a file in a directory that exists, got {path}")
 
 
-def main(task: str | None = None) -> NoReturn:
-    """Run the benchmark of one task, or of those that the options name, and exit."""
-    program = "python -m benchmarks" + (f".{task}" if task else "")
-    arguments = [*sys.argv[1:], *(["--tasks", task] if task else [])]
-    guarded(lambda: run(parse(Options, arguments, program, "Speed beside the obvious loop, the floor and rivals.")))
+def main() -> NoReturn:
+    """Run the benchmarks of the tasks that the options name, and exit."""
+    about = "Speed beside a baseline, a floor and other libraries."
+    guarded(lambda: run(parse(Options, sys.argv[1:], "python -m benchmarks", about)))
 
 
 def run(options: Options) -> None:
@@ -83,9 +83,9 @@ def run(options: Options) -> None:
             for measurements in _by_task(options, threads):
                 found += measurements
                 if options.json is not None:
-                    options.json.write_text(json.dumps(document(options, where, found), indent=1) + "\n")
+                    write_text(options.json, json.dumps(document(options, where, found), indent=1) + "\n")
                 if options.markdown is not None:
-                    options.markdown.write_text(markdown(table(where, found)))
+                    write_text(options.markdown, markdown(table(where, found)))
     except KeyboardInterrupt:
         show(table(where, found))
         sys.exit(130)
@@ -107,7 +107,7 @@ def _by_task(options: Options, threads: int) -> Iterator[list[Measurement]]:
 
 def _begin(threads: int) -> None:
     """Start the measuring process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted, too, and ends this process
+    ignore_interrupts()  # the parent is interrupted, too, and ends this process
     limit_threads(threads)
     as_in_long_runs()
 
@@ -122,7 +122,7 @@ def table(where: dict[str, Any], found: Sequence[Measurement]) -> Table:
     """One row a measurement."""
     rows = []
     for one in found:
-        obvious, floor = faster_than(one, OBVIOUS, found), faster_than(one, FLOOR, found)
+        baseline, floor = faster_than(one, BASELINE, found), faster_than(one, FLOOR, found)
         rows.append(
             [
                 one.task,
@@ -131,7 +131,7 @@ def table(where: dict[str, Any], found: Sequence[Measurement]) -> Table:
                 str(one.threads),
                 f"{one.median:.4g}",
                 one.unit,
-                "" if obvious is None else f"{obvious:.3g}",
+                "" if baseline is None else f"{baseline:.3g}",
                 "" if floor is None else f"{1 / floor:.3g}",
                 "\n".join(
                     f"≥ {verdict.target.least:g}x {verdict.target.against}: {verdict.measured:.3g}, "
@@ -147,12 +147,12 @@ def table(where: dict[str, Any], found: Sequence[Measurement]) -> Table:
         f"{where['processor']} ({where['vectors']}), {where['cores']} cores, "
         f"load average {where['load_average']:.2f} at the start; "
         f"{versions}; commit {where['git_commit']}; {where['date']}",
-        "Medians. x obvious: times as fast as the obvious loop. x floor: times as long as the floor of as many models.",
+        "Medians. x baseline: times as fast as the baseline. x floor: times as long as the floor of as many models.",
         f"noise: interquartile range of the repetitions in % of the median; {noisy} of {len(found)} above "
         f"{100 * NOISY:.0f} %, marked by !",
         *(
             f"not measured: {what} ({package} is not installed)"
-            for package, what in RIVALS.items()
+            for package, what in COMPARISONS.items()
             if not find_spec(package)
         ),
     ]

@@ -31,7 +31,7 @@ def machine() -> dict[str, Any]:
 def processor() -> str:
     """The name of the processor, as well as the system tells it."""
     table = Path("/proc/cpuinfo")
-    lines = table.read_text().splitlines() if table.exists() else []
+    lines = table.read_text(encoding="utf-8").splitlines() if table.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
 

@@ -1,4 +1,4 @@
-"""Measurements of a task's contenders, in turn, and what is made of them."""
+"""Measurements of a task's candidates, in turn, and what is made of them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from importlib.util import find_spec
 import numpy as np
 import torch
 
-from benchmarks.contender import FLOOR, OBVIOUS, Contender, Target
+from benchmarks.candidate import BASELINE, FLOOR, Candidate, Target
 from tasks.harness.registry import task_names
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """The times of one contender."""
+    """The times of one candidate."""
 
     task: str
     setting: str
@@ -55,36 +55,36 @@ class Verdict:
 
 
 def tasks() -> tuple[str, ...]:
-    """The tasks that have a benchmark: ``benchmarks/<task>.py``."""
-    return tuple(name for name in task_names() if find_spec(f"benchmarks.{name}"))
+    """The tasks that have a benchmark: ``benchmarks/tasks/<task>.py``."""
+    return tuple(name for name in task_names() if find_spec(f"benchmarks.tasks.{name}"))
 
 
 def measure(task: str, seeds: Sequence[int], seconds: float, repetitions: int) -> list[Measurement]:
-    """Measure all contenders of a task in turn, so that a drift of the machine meets all of them.
+    """Measure all candidates of a task in turn, so that a drift of the machine meets all of them.
 
     A round before the measured ones warms up, and compiles. All rounds together take about ``seconds``, but every
-    contender does at least one step in each.
+    candidate does at least one step in each.
     """
-    contenders: list[Contender] = list(import_module(f"benchmarks.{task}").contenders(seeds))
-    part = seconds / len(contenders) / (repetitions + 1)
-    rounds = [[contender.work(part) for contender in contenders] for _ in range(repetitions + 1)][1:]
+    candidates: list[Candidate] = list(import_module(f"benchmarks.tasks.{task}").candidates(seeds))
+    part = seconds / len(candidates) / (repetitions + 1)
+    rounds = [[candidate.work(part) for candidate in candidates] for _ in range(repetitions + 1)][1:]
     return [
         Measurement(
             task,
-            contender.setting,
-            contender.name,
-            contender.models,
+            candidate.setting,
+            candidate.name,
+            candidate.models,
             torch.get_num_threads(),
-            contender.unit,
-            contender.targets,
-            tuple(1e6 * elapsed / units for elapsed, units in of_contender),
+            candidate.unit,
+            candidate.targets,
+            tuple(1e6 * elapsed / units for elapsed, units in of_candidate),
         )
-        for contender, of_contender in zip(contenders, zip(*rounds, strict=True), strict=True)
+        for candidate, of_candidate in zip(candidates, zip(*rounds, strict=True), strict=True)
     ]
 
 
 def faster_than(measurement: Measurement, name: str, among: Sequence[Measurement]) -> float | None:
-    """How many times as fast as the contender of that name, with as many models, or else as the only one."""
+    """How many times as fast as the candidate of that name, with as many models, or else as the only one."""
     others = [
         other
         for other in among
@@ -97,7 +97,7 @@ def faster_than(measurement: Measurement, name: str, among: Sequence[Measurement
 
 
 def verdicts(measurement: Measurement, among: Sequence[Measurement]) -> list[Verdict]:
-    """Of the targets whose other contender was measured."""
+    """Of the targets whose other candidate was measured."""
     return [
         Verdict(target, times)
         for target in measurement.targets
@@ -112,14 +112,14 @@ def as_json(measurement: Measurement, among: Sequence[Measurement]) -> dict[str,
     return {
         "task": measurement.task,
         "setting": measurement.setting,
-        "contender": measurement.name,
+        "candidate": measurement.name,
         "models": measurement.models,
         "threads": measurement.threads,
         "unit": measurement.unit,
         "microseconds": measurement.median,
         "repetitions": list(measurement.microseconds),
         "noise": measurement.noise,
-        "times_faster_than_obvious": faster_than(measurement, OBVIOUS, among),
+        "times_faster_than_baseline": faster_than(measurement, BASELINE, among),
         "times_the_floor": None if floor is None else 1 / floor,
         "targets": [
             {

@@ -24,10 +24,12 @@ class Products:
         """Of inputs ``(S, in, B)``, by default random ones: ``(S, out, B)``."""
         return self._W @ (self.x if x is None else x)
 
+    def backward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The gradients of the weights, and of the inputs unless they are data."""
+        return self._gradient @ x.mT, None if self._first else self._W.mT @ self._gradient
+
     def __call__(self, x: Tensor | None = None) -> Tensor:
         """The same, and the products of the backward pass."""
         x = self.x if x is None else x
-        self._gradient @ x.mT
-        if not self._first:
-            self._W.mT @ self._gradient
+        self.backward(x)
         return self.forward(x)

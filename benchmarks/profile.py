@@ -15,16 +15,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
-from itertools import islice
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 import tyro
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from benchmarks.contender import OURS, Contender, as_in_long_runs
+from benchmarks.candidate import OURS, Candidate, Clock, as_in_long_runs, timed
 from benchmarks.machine import limit_threads
 from benchmarks.measurement import tasks
 from nalu import Adam
@@ -75,22 +73,22 @@ def run(options: Options) -> None:
     limit_threads(1)
     as_in_long_runs()
     rows = []
-    for contender in import_module(f"benchmarks.{options.task}").contenders((options.seeds,)):
-        if contender.name == OURS and contender.models >= options.seeds:
-            whole, parts = divided(contender, options.seconds)
+    for candidate in import_module(f"benchmarks.tasks.{options.task}").candidates((options.seeds,)):
+        if candidate.name == OURS and candidate.models >= options.seeds:
+            whole, parts = divided(candidate, options.seconds)
             cells = [f"{whole:.3g}", *(f"{value:.3g} ({100 * value / whole:.0f} %)" for value in parts.values())]
-            rows.append([contender.setting, str(contender.models), contender.unit, *cells])
+            rows.append([candidate.setting, str(candidate.models), candidate.unit, *cells])
     times = ", ".join(f"{name} {value:.3g} ms" for name, value in tick(options.task).items())
     note = f"Not in the table, of each evaluated step, in the quick profile's first setting: {times}."
     show(Table(f"{options.task}, microseconds, 1 thread", ["what", "models", "per", "whole", *PARTS], rows, [note]))
 
 
-def divided(contender: Contender, seconds: float) -> tuple[float, dict[str, float]]:
+def divided(candidate: Candidate, seconds: float) -> tuple[float, dict[str, float]]:
     """Microseconds for a unit of work, and those of its parts."""
-    contender.work(seconds)  # warms up, and compiles
-    elapsed, units = contender.work(seconds)
+    candidate.work(seconds)  # warms up, and compiles
+    elapsed, units = candidate.work(seconds)
     with _ranges(), profile(activities=[ProfilerActivity.CPU]) as profiled:
-        slower, _ = contender.work(seconds)
+        slower, _ = candidate.work(seconds)
     parts = dict.fromkeys(PARTS, 0.0)
     for event in profiled.events():
         parts[part_of(event)] += event.self_cpu_time_total
@@ -112,46 +110,43 @@ def part_of(event: Any) -> str:
 
 def tick(name: str) -> dict[str, float]:
     """Milliseconds of an evaluation and of recording it, medians, in the first setting of the quick profile."""
-    task = load_task(name)
-    config = replace(task.sweep["quick"][0], eval_every=1, device="cpu")
-    module = import_module(type(config).__module__)
+    task, clock = load_task(name), Clock()
+    config = timed(clock, replace(task.sweep["quick"][0], eval_every=1))
     times: dict[str, list[float]] = {"evaluation": [], "recording": []}
-    evaluate = getattr(module, "evaluate", None)  # one task evaluates in its loop, where it is not told apart
-    timed = evaluate and _timed(evaluate, times["evaluation"])
     with tempfile.TemporaryDirectory() as directory, Recorder(Path(directory), task, config) as recorder:
-        write = _timed(recorder.write, times["recording"])
-        with patch.object(module, "evaluate", timed, create=True):
-            for snapshot in islice(task.train(config), TICKS):
-                write(snapshot)
-    return {part: float(np.median(values)) for part, values in times.items() if values}
-
-
-def _timed(function: Callable[..., Any], milliseconds: list[float]) -> Callable[..., Any]:
-    def call(*arguments: Any) -> Any:
-        started = time.perf_counter()
-        result = function(*arguments)
-        milliseconds.append(1e3 * (time.perf_counter() - started))
-        return result
-
-    return call
+        training = task.train(config)
+        next(training)
+        for _ in range(TICKS):
+            clock.start(0.0)  # one step
+            snapshot = next(training)
+            evaluated = time.perf_counter()
+            recorder.write(snapshot)
+            times["evaluation"].append(1e3 * (evaluated - clock.stopped))
+            times["recording"].append(1e3 * (time.perf_counter() - evaluated))
+    return {part: float(np.median(values)) for part, values in times.items()}
 
 
 @contextmanager
 def _ranges() -> Iterator[None]:
     """Name in the profile what torch does not: the work of numpy, and our optimiser."""
-    with (
-        patch.object(UniformStream, "batch", _named(RANDOM, UniformStream.batch)),
-        patch.object(Adam, "step", _named(OPTIMISER, Adam.step)),
-    ):
+    with _named(RANDOM, UniformStream, "batch"), _named(OPTIMISER, Adam, "step"):
         yield
 
 
-def _named(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+@contextmanager
+def _named(name: str, owner: type, method: str) -> Iterator[None]:
+    """A block in which the calls of a method have a range of their own in the profile."""
+    original: Callable[..., Any] = getattr(owner, method)
+
     def call(*arguments: Any) -> Any:
         with record_function(name):
-            return method(*arguments)
+            return original(*arguments)
 
-    return call
+    setattr(owner, method, call)
+    try:
+        yield
+    finally:
+        setattr(owner, method, original)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The benchmarks: what they count and compare. How fast anything is, is not tested."""
 
+import itertools
 import json
 import math
 from dataclasses import replace
@@ -11,19 +12,21 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import command, gridworld_time, profile, single_module
-from benchmarks.contender import FLOOR, OBVIOUS, OURS, Target, repeated, training
+from benchmarks import candidate, command, profile
+from benchmarks.candidate import BASELINE, FLOOR, OURS, Target, repeated, training
 from benchmarks.measurement import Measurement, as_json, faster_than, measure, tasks, verdicts
 from benchmarks.products import Products
+from benchmarks.tasks import gridworld_time, single_module
 from nalu.training.compiled import SWITCH
 from tasks import TASKS, identity
+from tasks.harness.contract import Snapshot
 from tasks.harness.errors import UserError
 from tasks.single_module.data import Data
 from tasks.single_module.train import Config, train
 
 KEYS = {
-    "task", "setting", "contender", "models", "threads", "unit", "microseconds", "repetitions", "noise",
-    "times_faster_than_obvious", "times_the_floor", "targets",
+    "task", "setting", "candidate", "models", "threads", "unit", "microseconds", "repetitions", "noise",
+    "times_faster_than_baseline", "times_the_floor", "targets",
 }  # fmt: skip
 
 
@@ -37,14 +40,14 @@ def measurement(name: str, models: int, *microseconds: float, **options: object)
     return Measurement(name=name, models=models, microseconds=microseconds, **given)
 
 
-OWN = measurement(OURS, 100, 4.0, 5.0, 9.0, targets=(Target(20, OBVIOUS), Target(0.5, FLOOR), Target(1, "absent")))
+OWN = measurement(OURS, 100, 4.0, 5.0, 9.0, targets=(Target(20, BASELINE), Target(0.5, FLOOR), Target(1, "absent")))
 FOUND = [
-    measurement(OBVIOUS, 1, 200.0),
+    measurement(BASELINE, 1, 200.0),
     OWN,
     measurement(FLOOR, 100, 2.0),
     measurement(FLOOR, 1, 1.0),
-    measurement(OBVIOUS, 1, 1e6, threads=2),
-    measurement(OBVIOUS, 1, 1e6, setting="another"),
+    measurement(BASELINE, 1, 1e6, threads=2),
+    measurement(BASELINE, 1, 1e6, setting="another"),
 ]
 
 
@@ -54,7 +57,7 @@ def test_median_and_noise():
 
 
 def test_comparisons_are_within_a_setting_and_a_number_of_threads():
-    assert faster_than(OWN, OBVIOUS, FOUND) == 40
+    assert faster_than(OWN, BASELINE, FOUND) == 40
     assert faster_than(OWN, FLOOR, FOUND) == pytest.approx(2 / 5)  # of as many models
     assert faster_than(replace(OWN, models=25), FLOOR, FOUND) is None
     assert faster_than(OWN, "absent", FOUND) is None
@@ -68,64 +71,70 @@ def test_targets():
 def test_values_for_json():
     values = as_json(OWN, FOUND)
     assert set(values) == KEYS
-    assert values["times_faster_than_obvious"] == 40
+    assert values["times_faster_than_baseline"] == 40
     assert values["times_the_floor"] == pytest.approx(2.5)
     assert [target["met"] for target in values["targets"]] == [True, False]
 
 
-def test_a_repeated_step_counts_its_units():
+def test_a_repeated_step_counts_its_units(monkeypatch: pytest.MonkeyPatch):
     done: list[int] = []
-    elapsed, units = repeated(lambda: done.append(1), units=7)(0.0)
-    assert (len(done), units) == (1, 7)
-    assert elapsed > 0
-    elapsed, units = repeated(lambda: done.append(1), units=7)(0.01)
-    assert elapsed >= 0.01
-    assert units == 7 * (len(done) - 1)
+    looks = itertools.count()
+    monkeypatch.setattr(candidate.time, "perf_counter", lambda: float(next(looks)))
+    work = repeated(lambda: done.append(1), units=7)
+    assert work(0.0) == (1, 7)
+    assert work(3.0) == (3, 21)
+    assert len(done) == 4
 
 
-def test_training_runs_the_loop_of_the_task_and_evaluates_nothing(monkeypatch: pytest.MonkeyPatch):
-    def refuse(*_: object) -> None:
-        raise AssertionError
-
-    monkeypatch.setattr(import_module("tasks.identity.train"), "evaluate", refuse)
+def test_training_runs_the_loop_of_the_task_and_is_not_timed_while_it_evaluates(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On a clock that goes on by a second at every look: one at the start of a slice, one after every step."""
+    looks = itertools.count()
+    monkeypatch.setattr(candidate.time, "perf_counter", lambda: float(next(looks)))
     steps: list[int] = []
 
-    def units(snapshot: object, seeds: int) -> float:
+    def units(snapshot: Snapshot, seeds: int) -> float:
         steps.append(snapshot.step)
         return seeds * snapshot.step
 
     work = training(identity.TASK.config(seeds=3), units)
-    assert [work(0.0)[1] for _ in range(3)] == [3, 3, 3]  # at least a step, and then it is told to stop
-    elapsed, done = work(0.05)
-    assert elapsed >= 0.05
-    assert steps == [0, 1, 2, 3, 3 + done / 3]
+    assert [work(0.0) for _ in range(3)] == [(1, 3)] * 3  # at least a step, and then it is told to stop
+    assert work(5.0) == (5, 15)
+    assert steps == [0, 1, 2, 3, 8]
 
 
-def test_products_of_a_layer():
-    products = Products(2, batch=5, inputs=3, outputs=4)
-    x = torch.ones(2, 3, 5)
-    y = products(x)
-    assert y.shape == (2, 4, 5)
-    torch.testing.assert_close(y, products.forward(x))
-    torch.testing.assert_close(products(2 * x), 2 * y)
+@pytest.mark.parametrize("first", [False, True])
+def test_products_of_a_layer_are_those_of_its_gradient(first: bool) -> None:
+    products = Products(2, batch=5, inputs=3, outputs=4, first=first)
+    x = products.x.clone().requires_grad_(not first)
+    W = products._W.clone().requires_grad_()
+    y = W @ x
+    y.backward(products._gradient)
+    torch.testing.assert_close(products(), y.detach())
+    of_weights, of_inputs = products.backward(products.x)
+    torch.testing.assert_close(of_weights, W.grad)
+    assert of_inputs is None if first else torch.allclose(of_inputs, x.grad)
 
 
-def test_every_task_has_a_benchmark():
-    assert tasks() == TASKS
+def test_tasks_with_a_benchmark_are_found_and_others_are_no_failure() -> None:
+    assert {"identity", "static_arithmetic", "gridworld_time"} <= set(tasks()) <= set(TASKS)
+    assert list(tasks()) == [name for name in TASKS if name in tasks()]
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_contenders_of_every_task(task: str, monkeypatch: pytest.MonkeyPatch):
-    for module in (gridworld_time, single_module):  # rivals have tests of their own
+@pytest.mark.parametrize("task", tasks())
+def test_candidates_of_every_task(task: str, monkeypatch: pytest.MonkeyPatch):
+    for module in (gridworld_time, single_module):  # comparisons have tests of their own
         monkeypatch.setattr(module, "find_spec", lambda _: None)
     found = measure(task, seeds=(1, 2), seconds=0.0, repetitions=1)
     assert {one.name for one in found} >= {OURS, FLOOR}
     assert {one.task for one in found} == {task}
     assert len({(one.setting, one.name, one.models) for one in found}) == len(found)
-    assert all(0 < one.median < math.inf for one in found)
+    assert all(math.isfinite(one.median) for one in found)
+    assert {one.models for one in found if one.name == OURS} >= {1, 2} or task == "single_module"
     for one in found:
         if one.name == OURS and task != "gridworld_time":
-            assert faster_than(one, OBVIOUS, found) is not None
+            assert faster_than(one, BASELINE, found) is not None
 
 
 def test_the_command(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
@@ -157,9 +166,9 @@ def test_the_table_says_which_targets_are_met():
     table = command.table(where, FOUND)
     assert len(table.rows) == len(FOUND)
     row = dict(zip(table.header, table.rows[1], strict=True))
-    assert row["x obvious"] == "40"
+    assert row["x baseline"] == "40"
     assert row["x floor"] == "2.5"
-    assert row["targets"] == "≥ 20x obvious loop: 40, met\n≥ 0.5x floor: 0.4, missed"
+    assert row["targets"] == "≥ 20x baseline: 40, met\n≥ 0.5x floor: 0.4, missed"
     assert row["noise"] == "50 % !"
 
 
@@ -192,20 +201,23 @@ def test_parts_of_a_profile():
 
 
 def test_the_profile_divides_the_whole():
-    contender = next(one for one in import_module("benchmarks.identity").contenders((2,)) if one.name == OURS)
-    whole, parts = profile.divided(contender, 0.02)
+    measured = next(one for one in import_module("benchmarks.tasks.identity").candidates((2,)) if one.name == OURS)
+    whole, parts = profile.divided(measured, 0.02)
     assert sum(parts.values()) == pytest.approx(whole)
-    assert min(parts["products"], parts["optimiser"], parts["dispatch"]) > 0
+    assert {part for part, value in parts.items() if value} >= {"products", "optimiser", "dispatch"}
 
 
-def test_the_profile_times_evaluation_and_recording():
-    assert all(value > 0 for value in profile.tick("identity").values())
+def test_the_profile_times_evaluation_and_recording(monkeypatch: pytest.MonkeyPatch):
+    """On a clock that goes on by a second at every look; the loop, the profile and the recorder look at it."""
+    looks = itertools.count()
+    monkeypatch.setattr(profile.time, "perf_counter", lambda: float(next(looks)))
+    assert profile.tick("identity") == {"evaluation": 1000, "recording": 1000}
 
 
 @pytest.mark.parametrize(("cell", "op"), [("nac", "add"), ("nalu", "add"), ("nmu", "mul")])
 def test_training_in_jax_is_the_same(cell: str, op: str):
     pytest.importorskip("jax")
-    from benchmarks.jax_single_module import STEPS, Training
+    from benchmarks.comparisons.jax_single_module import STEPS, Training
 
     # The penalty of the NMU is at half of its weight in the middle of the run.
     config = Config(
@@ -226,7 +238,7 @@ def test_training_in_jax_is_the_same(cell: str, op: str):
 
 def test_stable_baselines_trains_on_our_worlds():
     pytest.importorskip("sb3_contrib")
-    from benchmarks.stable_baselines import ROLLOUT, a2c, adapted, one_by_one, recurrent_ppo
+    from benchmarks.comparisons.stable_baselines import ROLLOUT, a2c, adapted, one_by_one, recurrent_ppo
 
     worlds = adapted("symbolic", 4)
     worlds.reset()

@@ -12,9 +12,8 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 
-from benchmarks.command import main
-from benchmarks.contender import FLOOR, OBVIOUS, Contender, Target, ours, per_step, repeated
-from benchmarks.plain import adam_step
+from benchmarks.baseline import adam_step
+from benchmarks.candidate import BASELINE, FLOOR, Candidate, Target, ours, per_step, repeated
 from benchmarks.products import Products
 from tasks.harness.streams import UniformStream
 from tasks.static_arithmetic import TASK
@@ -23,22 +22,22 @@ from tasks.static_arithmetic.options import Config
 
 Cell = Literal["nac", "nalu"]
 FASTER: dict[Cell, float] = {"nac": 20, "nalu": 16}
-"""Than the obvious loop, with 100 seeds."""
+"""Than the baseline, with 100 seeds."""
 
 
-def contenders(seeds: Sequence[int]) -> Iterator[Contender]:
+def candidates(seeds: Sequence[int]) -> Iterator[Candidate]:
     """All that are measured."""
     for cell in FASTER:
-        yield Contender(f"add, {cell}", OBVIOUS, 1, repeated(obvious(cell)))
+        yield Candidate(f"add, {cell}", BASELINE, 1, repeated(baseline(cell)))
         for count in seeds:
-            targets = (Target(FASTER[cell], OBVIOUS), Target(1 / 2, FLOOR)) if count == 100 else ()
+            targets = (Target(FASTER[cell], BASELINE), Target(1 / 2, FLOOR)) if count == 100 else ()
             config = Config(cell=cell, seeds=count, eval_size=1)
-            yield from ours(f"add, {cell}", config, per_step(), targets=targets, evaluation=({}, {}))
+            yield from ours(f"add, {cell}", config, per_step(), targets=targets)
             chunk = min(count, TASK.seed_chunk or count)  # so many at a time is the faster floor, too
-            yield Contender(f"add, {cell}", FLOOR, count, repeated(floor(cell, chunk), chunk))
+            yield Candidate(f"add, {cell}", FLOOR, count, repeated(floor(cell, chunk), chunk))
 
 
-def obvious(cell: Cell) -> Callable[[], None]:
+def baseline(cell: Cell) -> Callable[[], None]:
     """One network, one fresh batch, Adam."""
     config = Config(cell=cell)
     model = build(cell, config.input_size, config.hidden_size, config.init)
@@ -67,7 +66,3 @@ def floor(cell: Cell, seeds: int) -> Callable[[], None]:
             gate(x)
 
     return step
-
-
-if __name__ == "__main__":
-    main("static_arithmetic")

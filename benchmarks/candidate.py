@@ -1,35 +1,32 @@
-"""What is measured: a contender does its unit of work again and again, and says how long it took."""
+"""What is measured: a candidate does its unit of work again and again, and says how long it took."""
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
-from importlib import import_module
 from multiprocessing import get_context
-from typing import Any
-from unittest.mock import patch
 
 import torch
 
 from tasks.harness.config import Config
 from tasks.harness.contract import Snapshot, Task
+from tasks.harness.registry import load_task
 from tasks.harness.streams import uniform
 from tasks.harness.training.chunks import sizes
-from tasks.harness.training.signals import exit_with_parent
+from tasks.harness.training.signals import exit_with_parent, ignore_interrupts
 
-OURS, OBVIOUS, FLOOR = "ours", "obvious loop", "floor"
+OURS, BASELINE, FLOOR = "ours", "baseline", "floor"
 
-Slice = Callable[[float], tuple[float, float]]
+TimedWork = Callable[[float], tuple[float, float]]
 """Works for at least so many seconds; returns the seconds it took and the units of work it did."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """At least so many times the speed of another contender; 0.5 is to take at most twice as long."""
+    """At least so many times the speed of another candidate; 0.5 is to take at most twice as long."""
 
     least: float
     against: str
@@ -39,20 +36,20 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Contender:
+class Candidate:
     """Something that does the work of a task."""
 
     setting: str
-    """What is trained; only contenders of one setting are compared."""
+    """What is trained; only candidates of one setting are compared."""
     name: str
     models: int
     """Networks that are trained at once."""
-    work: Slice
+    work: TimedWork
     unit: str = "model-step"
     targets: tuple[Target, ...] = field(default=())
 
 
-def repeated(step: Callable[[], object], units: float = 1) -> Slice:
+def repeated(step: Callable[[], object], units: float = 1) -> TimedWork:
     """A step that does so many units of work."""
 
     def work(seconds: float) -> tuple[float, float]:
@@ -79,35 +76,31 @@ def ours(
     models: int | None = None,
     unit: str = "model-step",
     targets: tuple[Target, ...] = (),
-    evaluation: Any = None,
-) -> Iterator[Contender]:
+) -> Iterator[Candidate]:
     """The task's own training; where there are several processors, also in a process for each.
 
     Args:
         models: networks that are trained at once, by default one a seed.
-        evaluation: as for :func:`training`.
     """
     models = config.seeds if models is None else models
-    yield Contender(setting, OURS, models, training(config, units, evaluation), unit, targets)
+    yield Candidate(setting, OURS, models, training(config, units), unit, targets)
     count = min(torch.get_num_threads(), config.seeds)
     if count > 1:
         name = f"{OURS}, {count} processes"
-        yield Contender(setting, name, models, in_processes(count, config, units, evaluation), unit)
+        yield Candidate(setting, name, models, in_processes(count, config, units), unit)
 
 
-def training(config: Config, units: Units, evaluation: Any = None) -> Slice:
-    """The task's own training loop, run as long as it should go on, on one processor, without its evaluations.
+def training(config: Config, units: Units) -> TimedWork:
+    """The task's own training loop, run for as long as it is told to, on one processor.
+
+    Its evaluations are not timed: the clock stops when the loop asks whether to evaluate. They should be small.
 
     Args:
         config: all but ``steps`` and ``device``, which are set here.
         units: of work that have been done at a snapshot.
-        evaluation: stands for what the loop's ``evaluate`` would have returned; None: an empty dict.
     """
-    task: Task = import_module(import_module(type(config).__module__).__package__ or "").TASK
-    chunks = [
-        _Chunk(replace(config, seeds=size), units, {} if evaluation is None else evaluation)
-        for size in sizes(config.seeds, task.seed_chunk)
-    ]
+    task = task_of(config)
+    chunks = [_Chunk(task, replace(config, seeds=size), units) for size in sizes(config.seeds, task.seed_chunk)]
 
     def work(seconds: float) -> tuple[float, float]:
         done = [chunk.work(seconds / len(chunks)) for chunk in chunks]
@@ -116,11 +109,11 @@ def training(config: Config, units: Units, evaluation: Any = None) -> Slice:
     return work
 
 
-def in_processes(count: int, config: Config, units: Units, evaluation: Any = None) -> Slice:
+def in_processes(count: int, config: Config, units: Units) -> TimedWork:
     """:func:`training` in several processes at the same time, each of its part of the seeds and on one thread."""
     here, *parts = (replace(config, seeds=size) for size in sizes(config.seeds, None, count))
-    main = training(here, units, evaluation)
-    others = [ProcessPoolExecutor(1, get_context("spawn"), _begin, (part, units, evaluation)) for part in parts]
+    main = training(here, units)
+    others = [ProcessPoolExecutor(1, get_context("spawn"), _begin, (part, units)) for part in parts]
 
     def work(seconds: float) -> tuple[float, float]:
         threads = torch.get_num_threads()
@@ -147,25 +140,21 @@ def _per_step(units: float, snapshot: Snapshot, seeds: int) -> float:
 class _Chunk:
     """Seeds that are trained at once, in slices of time."""
 
-    def __init__(self, config: Config, units: Units, evaluation: Any) -> None:
-        self._clock = _Clock()
-        self._module = import_module(type(config).__module__)
-        self._snapshots = self._module.train(_due_by(self._clock, config))
+    def __init__(self, task: Task, config: Config, units: Units) -> None:
+        self._clock = Clock()
+        self._snapshots = task.train(timed(self._clock, config))
         self._units, self._seeds = units, config.seeds
-        self._evaluation = evaluation
         self._done: float | None = None
 
     def work(self, seconds: float) -> tuple[float, float]:
-        """As a Slice."""
+        """As a TimedWork."""
         before = self._advance() if self._done is None else self._done
         self._clock.start(seconds)
         self._done = self._advance()
         return self._clock.elapsed, self._done - before
 
     def _advance(self) -> float:
-        # create: one task has none
-        with patch.object(self._module, "evaluate", lambda *_: self._evaluation, create=True):
-            return self._units(next(self._snapshots), self._seeds)
+        return self._units(next(self._snapshots), self._seeds)
 
 
 def as_in_long_runs() -> None:
@@ -173,41 +162,56 @@ def as_in_long_runs() -> None:
     uniform.MIN_COMPILED_NUMBERS = 0
 
 
-_part: Slice
+_part: TimedWork
 """In another process: what it trains."""
 
 
-def _begin(config: Config, units: Units, evaluation: Any) -> None:
+def _begin(config: Config, units: Units) -> None:
     global _part
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # for the main process, which this one does not outlive
+    ignore_interrupts()  # they are for the main process, which this one does not outlive
     exit_with_parent()
     torch.set_num_threads(1)
     as_in_long_runs()
-    _part = training(config, units, evaluation)
+    _part = training(config, units)
 
 
 def _work(seconds: float) -> tuple[float, float]:
     return _part(seconds)
 
 
-class _Clock:
+class Clock:
     """Says when it is time to evaluate, and how long training took until then, evaluation not included."""
 
     def start(self, seconds: float) -> None:
+        """Let training go on for at least so long."""
         self._seconds = seconds
         self._started = time.perf_counter()
 
-    def due(self) -> bool:
-        self.elapsed = time.perf_counter() - self._started
+    def is_due(self) -> bool:
+        """Whether the time is up; asked after every step."""
+        self.stopped = time.perf_counter()
         return self.elapsed >= self._seconds
 
+    @property
+    def elapsed(self) -> float:
+        """Seconds from the start to the last step."""
+        return self.stopped - self._started
 
-def _due_by(clock: _Clock, config: Config) -> Config:
-    """The same options for a run without end that is evaluated when the clock says so."""
+
+def timed(clock: Clock, config: Config) -> Config:
+    """The same options for a run without end that is evaluated when the clock says so.
+
+    A training loop asks :meth:`tasks.harness.config.Config.evaluates_at` once after every step.
+    """
 
     class Timed(type(config)):  # type: ignore[misc]
         def evaluates_at(self, step: int) -> bool:
-            return clock.due()
+            return clock.is_due()
 
     given = {option.name: getattr(config, option.name) for option in fields(config)}
     return Timed(**{**given, "steps": 10**9, "device": "cpu"})
+
+
+def task_of(config: Config) -> Task:
+    """The task whose options these are."""
+    return load_task(type(config).__module__.split(".")[1])

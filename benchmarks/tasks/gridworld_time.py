@@ -1,8 +1,8 @@
 """The grid world: time for a step of the environment in training. Steps of episodes that have ended do not count.
 
-Where it is installed (``pip install -e '.[rivals]'``), stable-baselines3 trains on the same environment. The floor,
-with symbolic observations: on every step random numbers, the LSTM's products with its state and with T, forward and
-backward, and its activations. What pictures contribute is left out; there are only 600.
+If it is installed (``pip install -e '.[comparisons]'``), stable-baselines3 trains on the same environment. The floor
+exists for symbolic observations: on every step random numbers, the LSTM's products with its state and with T, forward
+and backward, and its activations. Pictures are left out; there are only 600.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from importlib.util import find_spec
 import numpy as np
 import torch
 
-from benchmarks.command import main
-from benchmarks.contender import FLOOR, Contender, Target, ours, repeated
+from benchmarks.candidate import FLOOR, Candidate, Target, ours, repeated
 from benchmarks.products import Products
 from tasks.gridworld_time import TASK
 from tasks.gridworld_time.options import Config
@@ -37,19 +36,19 @@ TARGETS = tuple(
 )
 
 
-def contenders(seeds: Sequence[int]) -> Iterator[Contender]:
+def candidates(seeds: Sequence[int]) -> Iterator[Candidate]:
     """All that are measured."""
     for kind in OBSERVATIONS:
-        yield Contender(kind, "environment alone", WORLDS, repeated(environment(kind), WORLDS), UNIT)
+        yield Candidate(kind, "environment alone", WORLDS, repeated(environment(kind), WORLDS), UNIT)
         for count in seeds:
-            config = Config(observation=kind, seeds=count, episodes=WORLDS)
+            config = Config(observation=kind, seeds=count, episodes=WORLDS, eval_longest=13, eval_starts=10)
             targets = TARGETS if kind == "symbolic" else (Target(8, RECURRENT_PPO + SMALL), Target(2, A2C + SMALL))
             yield from ours(kind, config, environment_steps, unit=UNIT, targets=targets)
             if kind == "symbolic":
                 chunk = replace(config, seeds=min(count, TASK.seed_chunk or count))
-                yield Contender(kind, FLOOR, count, repeated(floor(chunk), WORLDS * chunk.seeds), UNIT)
+                yield Candidate(kind, FLOOR, count, repeated(floor(chunk), WORLDS * chunk.seeds), UNIT)
         if find_spec("sb3_contrib"):
-            yield from rivals(kind)
+            yield from comparisons(kind)
 
 
 def environment_steps(snapshot: Snapshot, seeds: int) -> float:
@@ -65,13 +64,13 @@ def environment(kind: Observation) -> Callable[[], object]:
     return lambda: env.step(random.integers(5, size=WORLDS))
 
 
-def rivals(kind: Observation) -> Iterator[Contender]:
+def comparisons(kind: Observation) -> Iterator[Candidate]:
     """Stable-baselines3 on our vector environment, and, with symbolic observations, on single environments."""
-    from benchmarks.stable_baselines import a2c, adapted, one_by_one, recurrent_ppo
+    from benchmarks.comparisons.stable_baselines import a2c, adapted, one_by_one, recurrent_ppo
 
     for how, worlds in ((SMALL, adapted), ("", adapted), (DUMMY, one_by_one))[: 3 if kind == "symbolic" else 1]:
         for name, training in ((RECURRENT_PPO, recurrent_ppo), (A2C, a2c)):
-            yield Contender(kind, name + how, 1, training(worlds(kind, WORLDS), ours=how == SMALL), UNIT)
+            yield Candidate(kind, name + how, 1, training(worlds(kind, WORLDS), ours=how == SMALL), UNIT)
 
 
 def floor(config: Config) -> Callable[[], None]:
@@ -89,7 +88,3 @@ def floor(config: Config) -> Callable[[], None]:
         torch.tanh(y[:, :hidden])  # of the new c
 
     return step
-
-
-if __name__ == "__main__":
-    main("gridworld_time")

@@ -1,4 +1,4 @@
-"""The obvious loop: what one would write for one seed in plain PyTorch."""
+"""The baseline: what one would write for one seed in plain PyTorch."""
 
 from __future__ import annotations
 

@@ -13,9 +13,8 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 
-from benchmarks.command import main
-from benchmarks.contender import FLOOR, OBVIOUS, Contender, Target, ours, per_step, repeated
-from benchmarks.plain import adam_step
+from benchmarks.baseline import adam_step
+from benchmarks.candidate import BASELINE, FLOOR, Candidate, Target, ours, per_step, repeated
 from benchmarks.products import Products
 from tasks.harness.streams import UniformStream
 from tasks.recurrent_arithmetic.data import LENGTHS, SUBSETS
@@ -26,19 +25,19 @@ Cell = Literal["nac", "nalu"]
 CELLS: tuple[Cell, ...] = ("nac", "nalu")
 
 
-def contenders(seeds: Sequence[int]) -> Iterator[Contender]:
+def candidates(seeds: Sequence[int]) -> Iterator[Candidate]:
     """All that are measured."""
     for cell in CELLS:
         setting = f"add, {cell}"
-        yield Contender(setting, OBVIOUS, 1, repeated(obvious(cell)))
+        yield Candidate(setting, BASELINE, 1, repeated(baseline(cell)))
         for count in seeds:
-            targets = (Target(15, OBVIOUS),) if count == 100 else ()
+            targets = (Target(15, BASELINE),) if count == 100 else ()
             config = Config(cell=cell, seeds=count, eval_size=1)
             yield from ours(setting, config, per_step(), targets=targets)
-            yield Contender(setting, FLOOR, count, repeated(floor(cell, count), count))
+            yield Candidate(setting, FLOOR, count, repeated(floor(cell, count), count))
 
 
-def obvious(cell: Cell) -> Callable[[], None]:
+def baseline(cell: Cell) -> Callable[[], None]:
     """One network, one fresh batch, clipping, Adam."""
     config = Config(cell=cell)
     model = build(cell, SUBSETS.inputs, config.recipe.hidden_size, config.init)
@@ -70,7 +69,3 @@ def floor(cell: Cell, seeds: int) -> Callable[[], None]:
                 torch.exp(y)
 
     return step
-
-
-if __name__ == "__main__":
-    main("recurrent_arithmetic")

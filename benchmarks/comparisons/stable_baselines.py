@@ -1,4 +1,4 @@
-"""Stable-baselines3 on our grid world, for comparison: ``pip install -e '.[rivals]'``."""
+"""Stable-baselines3 on our grid world, for comparison: ``pip install -e '.[comparisons]'``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stable_baselines3 import A2C
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
-from benchmarks.contender import Slice, repeated
+from benchmarks.candidate import TimedWork, repeated
 from tasks.gridworld_time.world.env import ID
 from tasks.gridworld_time.world.rendering import Observation
 from tasks.gridworld_time.world.vector_env import GridWorldTimeVector
@@ -70,7 +70,7 @@ def one_by_one(observation: Observation, worlds: int) -> VecEnv:
     return DummyVecEnv([lambda: gymnasium.make(ID, observation=observation)] * worlds)
 
 
-def recurrent_ppo(worlds: VecEnv, *, ours: bool) -> Slice:
+def recurrent_ppo(worlds: VecEnv, *, ours: bool) -> TimedWork:
     """The training of sb3-contrib's RecurrentPPO with LSTM-64, one epoch and one update a rollout.
 
     Its own network has a second LSTM for the critic and two layers of 64 after each; ours has neither.
@@ -89,7 +89,7 @@ def recurrent_ppo(worlds: VecEnv, *, ours: bool) -> Slice:
     )
 
 
-def a2c(worlds: VecEnv, *, ours: bool) -> Slice:
+def a2c(worlds: VecEnv, *, ours: bool) -> TimedWork:
     """The training of stable-baselines3's A2C, which has no memory.
 
     With a hidden layer of 64 and our rollouts, or as it comes: two layers of 64 for each of policy and value, an update
@@ -99,6 +99,6 @@ def a2c(worlds: VecEnv, *, ours: bool) -> Slice:
     return _training(A2C("MultiInputPolicy", worlds, device="cpu", **settings))
 
 
-def _training(model: OnPolicyAlgorithm) -> Slice:
+def _training(model: OnPolicyAlgorithm) -> TimedWork:
     steps = model.n_steps * model.n_envs
     return repeated(lambda: model.learn(steps, reset_num_timesteps=False), steps)

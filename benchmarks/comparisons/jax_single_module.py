@@ -1,7 +1,7 @@
 """The training of single_module as one would write it in JAX: vmap over members, lax.scan over steps, one jit.
 
-``pip install -e '.[rivals]'``. The same units, loss, penalty and Adam, from the same weights. Random numbers are JAX's
-own, by its fastest generator, and of one stream where ours has one a seed.
+``pip install -e '.[comparisons]'``. The same units, loss, penalty and Adam, from the same weights. Random numbers are
+JAX's own, by its fastest generator, and of one stream where ours has one a seed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from benchmarks.contender import Slice, repeated
+from benchmarks.candidate import TimedWork, repeated
 from nalu import Ensemble
 from nalu.functional import EPSILON
 from tasks.single_module.model import build
@@ -124,7 +124,7 @@ def start_of(config: Config) -> dict[str, np.ndarray]:
     return {name: parameter.detach().numpy() for name, parameter in ensemble.stacked().items()}
 
 
-def rival(config: Config) -> Slice:
+def comparison(config: Config) -> TimedWork:
     """The training of a setting, as it is measured."""
     return repeated(Training(config), STEPS * config.seeds * len(config.ranges))
 

@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 import torch.nn.functional as F
 
-from benchmarks.command import main
-from benchmarks.contender import FLOOR, OBVIOUS, Contender, Target, ours, per_step, repeated
-from benchmarks.plain import adam_step
+from benchmarks.baseline import adam_step
+from benchmarks.candidate import BASELINE, FLOOR, Candidate, Target, ours, per_step, repeated
 from tasks.mnist_counting.model import Encoder, Networks
 from tasks.mnist_counting.options import Config
 from tasks.mnist_counting.train import build
@@ -22,21 +21,21 @@ THROUGHPUT = 0.85
 """Of the floor's that training should reach."""
 
 
-def contenders(seeds: Sequence[int]) -> Iterator[Contender]:
+def candidates(seeds: Sequence[int]) -> Iterator[Candidate]:
     """All that are measured."""
     setting, unit = "counting, nac", "image"
     config = Config(dataset="sample", eval_size=1).resolved()
     series = (config.batch_size or 1, config.problem.length)
     images = series[0] * series[1]
-    yield Contender(setting, OBVIOUS, 1, repeated(obvious(config, series), images), unit)
+    yield Candidate(setting, BASELINE, 1, repeated(baseline(config, series), images), unit)
     for count in seeds:
         own = Config(dataset="sample", eval_size=1, seeds=count)
         targets = (Target(THROUGHPUT, FLOOR),)
         yield from ours(setting, own, per_step(images), unit=unit, targets=targets)
-        yield Contender(setting, FLOOR, count, repeated(floor(count, images), count * images), unit)
+        yield Candidate(setting, FLOOR, count, repeated(floor(count, images), count * images), unit)
 
 
-def obvious(config: Config, series: tuple[int, int]) -> Callable[[], None]:
+def baseline(config: Config, series: tuple[int, int]) -> Callable[[], None]:
     """One network on random series of the same number of images, clipping, Adam."""
     networks: Networks = build(config)
     encoder, recurrent = Encoder(CLASSES, softmax=True), networks.recurrent.member(0)
@@ -63,7 +62,3 @@ def floor(seeds: int, images: int) -> Callable[[], None]:
             encoder(pixels).square().sum().backward()
 
     return step
-
-
-if __name__ == "__main__":
-    main("mnist_counting")

@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 import torch.nn.functional as F
 
-from benchmarks.command import main
-from benchmarks.contender import FLOOR, OBVIOUS, Contender, Target, ours, per_step, repeated
-from benchmarks.plain import adam_step
+from benchmarks.baseline import adam_step
+from benchmarks.candidate import BASELINE, FLOOR, Candidate, Target, ours, per_step, repeated
 from benchmarks.products import Products
 from tasks.identity.data import TRAINING_LIMIT
 from tasks.identity.model import Cell, build
@@ -22,14 +21,14 @@ from tasks.identity.options import Config
 CELLS: tuple[Cell, ...] = ("tanh", "nac", "nalu")
 
 
-def contenders(seeds: Sequence[int]) -> Iterator[Contender]:
+def candidates(seeds: Sequence[int]) -> Iterator[Candidate]:
     """All that are measured."""
     for cell in CELLS:
-        yield Contender(cell, OBVIOUS, 1, repeated(obvious(cell)))
+        yield Candidate(cell, BASELINE, 1, repeated(baseline(cell)))
         for count in seeds:
-            targets = (Target(50, OBVIOUS),) if count == 100 else ()
+            targets = (Target(50, BASELINE),) if count == 100 else ()
             yield from ours(cell, Config(cell=cell, seeds=count), per_step(), targets=targets)
-            yield Contender(cell, FLOOR, count, repeated(floor(cell, count), count))
+            yield Candidate(cell, FLOOR, count, repeated(floor(cell, count), count))
 
 
 def examples() -> torch.Tensor:
@@ -37,7 +36,7 @@ def examples() -> torch.Tensor:
     return torch.arange(-TRAINING_LIMIT, TRAINING_LIMIT + 1.0).unsqueeze(-1)
 
 
-def obvious(cell: Cell) -> Callable[[], None]:
+def baseline(cell: Cell) -> Callable[[], None]:
     """One network, all examples, Adam."""
     config, x = Config(cell=cell), examples()
     model = build(cell, config.width, config.init)
@@ -64,7 +63,3 @@ def floor(cell: Cell, seeds: int) -> Callable[[], None]:
                 torch.exp(y)
 
     return step
-
-
-if __name__ == "__main__":
-    main("identity")

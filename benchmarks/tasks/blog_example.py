@@ -10,24 +10,23 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
-from benchmarks.command import main
-from benchmarks.contender import FLOOR, OBVIOUS, Contender, ours, per_step, repeated
-from benchmarks.plain import adam_step
+from benchmarks.baseline import adam_step
+from benchmarks.candidate import BASELINE, FLOOR, Candidate, ours, per_step, repeated
 from benchmarks.products import Products
 from tasks.blog_example.data import INPUTS, TRAINING_LIMIT, examples
 from tasks.blog_example.model import HIDDEN, build
 from tasks.blog_example.options import Config
 
 
-def contenders(seeds: Sequence[int]) -> Iterator[Contender]:
+def candidates(seeds: Sequence[int]) -> Iterator[Candidate]:
     """All that are measured."""
-    yield Contender("nalu", OBVIOUS, 1, repeated(obvious()))
+    yield Candidate("nalu", BASELINE, 1, repeated(baseline()))
     for count in seeds:
         yield from ours("nalu", Config(seeds=count), per_step())
-        yield Contender("nalu", FLOOR, count, repeated(floor(count), count))
+        yield Candidate("nalu", FLOOR, count, repeated(floor(count), count))
 
 
-def obvious() -> Callable[[], None]:
+def baseline() -> Callable[[], None]:
     """One network, all examples, Adam."""
     config = Config()
     model = build(config.init, config.gate_bias, config.separate_weights)
@@ -48,7 +47,3 @@ def floor(seeds: int) -> Callable[[], None]:
         torch.exp(log_m(torch.log(x)))
 
     return step
-
-
-if __name__ == "__main__":
-    main("blog_example")

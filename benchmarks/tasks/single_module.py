@@ -14,9 +14,8 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 
-from benchmarks.command import main
-from benchmarks.contender import FLOOR, OBVIOUS, Contender, Target, ours, per_step, repeated
-from benchmarks.plain import adam_step
+from benchmarks.baseline import adam_step
+from benchmarks.candidate import BASELINE, FLOOR, Candidate, Target, ours, per_step, repeated
 from nalu.units.catalogue import BinaryOperation
 from tasks.single_module.data import Data
 from tasks.single_module.model import build
@@ -27,27 +26,27 @@ SETTINGS: dict[Cell, BinaryOperation] = {"nac": "add", "nalu": "add", "nmu": "mu
 JAX = "JAX, vmap and scan"
 
 
-def contenders(seeds: Sequence[int]) -> Iterator[Contender]:
+def candidates(seeds: Sequence[int]) -> Iterator[Candidate]:
     """All that are measured."""
     for cell, op in SETTINGS.items():
         setting = f"{op}, {cell}"
-        yield Contender(setting, OBVIOUS, 1, repeated(obvious(cell, op)))
+        yield Candidate(setting, BASELINE, 1, repeated(baseline(cell, op)))
         alone = Config(op=op, cell=cell, seeds=1, ranges=("U1..2",), eval_size=1)
         yield from ours(setting, alone, per_step())
         for count in seeds:
             config = Config(op=op, cell=cell, seeds=count, eval_size=1)
             models = count * len(config.ranges)
-            targets = (Target(250, OBVIOUS), Target(1, JAX)) if models == 225 else ()
+            targets = (Target(250, BASELINE), Target(1, JAX)) if models == 225 else ()
             units = per_step(len(config.ranges))
             yield from ours(setting, config, units, models=models, targets=targets)
-            yield Contender(setting, FLOOR, models, repeated(floor(config), models))
+            yield Candidate(setting, FLOOR, models, repeated(floor(config), models))
             if find_spec("jax"):
-                from benchmarks.jax_single_module import rival
+                from benchmarks.comparisons.jax_single_module import comparison
 
-                yield Contender(setting, JAX, models, rival(config))
+                yield Candidate(setting, JAX, models, comparison(config))
 
 
-def obvious(cell: Cell, op: BinaryOperation) -> Callable[[], None]:
+def baseline(cell: Cell, op: BinaryOperation) -> Callable[[], None]:
     """One unit, one fresh batch, Adam."""
     config = Config(op=op, cell=cell)
     model = build(cell, config.input_size)
@@ -89,7 +88,3 @@ def floor(config: Config) -> Callable[[], None]:
             products(x)  # of the gate
 
     return step
-
-
-if __name__ == "__main__":
-    main("single_module")

@@ -1,6 +1,6 @@
 """Number words: batches of 32 of 169 examples for the LSTM, all of them for the recurrent NALU.
 
-The obvious loop of the LSTM is torch's own embedding, LSTM and linear layer. The floor has the products of the cell at
+The baseline of the LSTM is torch's own embedding, LSTM and linear layer. The floor has the products of the cell at
 every word; for the LSTM also its activations, for the NALU a logarithm and an exponential.
 """
 
@@ -12,9 +12,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from benchmarks.command import main
-from benchmarks.contender import FLOOR, OBVIOUS, Contender, Target, ours, per_step, repeated
-from benchmarks.plain import adam_step
+from benchmarks.baseline import adam_step
+from benchmarks.candidate import BASELINE, FLOOR, Candidate, Target, ours, per_step, repeated
 from benchmarks.products import Products
 from tasks.number_translation.data import Data
 from tasks.number_translation.model import build
@@ -23,7 +22,7 @@ from tasks.number_translation.train import error
 
 Model = Literal["lstm", "nalu-cell"]
 FASTER: dict[Model, float] = {"lstm": 4, "nalu-cell": 10}
-"""Than the obvious loop, with 100 seeds."""
+"""Than the baseline, with 100 seeds."""
 
 
 class TorchReader(nn.Module):
@@ -41,17 +40,16 @@ class TorchReader(nn.Module):
         return self.scale * self.linear(self.lstm(self.embedding(words))[0][:, -1]).squeeze(-1)
 
 
-def contenders(seeds: Sequence[int]) -> Iterator[Contender]:
+def candidates(seeds: Sequence[int]) -> Iterator[Candidate]:
     """All that are measured."""
     for model in FASTER:
-        yield Contender(model, OBVIOUS, 1, repeated(obvious(model)))
+        yield Candidate(model, BASELINE, 1, repeated(baseline(model)))
         for count in seeds:
-            targets = (Target(FASTER[model], OBVIOUS),) if count == 100 else ()
+            targets = (Target(FASTER[model], BASELINE),) if count == 100 else ()
             config = Config(model=model, seeds=count)
             # Validation chooses the step by its error, which there must be one of.
-            evaluation = {"interpolation/error": torch.zeros(1)}
-            yield from ours(model, config, per_step(), targets=targets, evaluation=evaluation)
-            yield Contender(model, FLOOR, count, repeated(floor(model, count), count))
+            yield from ours(model, config, per_step(), targets=targets)
+            yield Candidate(model, FLOOR, count, repeated(floor(model, count), count))
 
 
 def examples(config: Config) -> tuple[Tensor, Tensor]:
@@ -61,7 +59,7 @@ def examples(config: Config) -> tuple[Tensor, Tensor]:
     return x[0], y[0]
 
 
-def obvious(model: Model) -> Callable[[], None]:
+def baseline(model: Model) -> Callable[[], None]:
     """One network, clipping, Adam."""
     config = Config(model=model, seeds=1)
     x, y = examples(config)
@@ -103,7 +101,3 @@ def floor(model: Model, seeds: int) -> Callable[[], None]:
                 torch.exp(y)
 
     return step
-
-
-if __name__ == "__main__":
-    main("number_translation")

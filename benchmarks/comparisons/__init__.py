@@ -1,0 +1,1 @@
+"""The same work in other libraries, where they are installed: ``pip install -e '.[comparisons]'``."""
