@@ -18,6 +18,7 @@ from torch import nn
 from nalu import NALU
 from nalu.units import UNITS as CATALOGUE
 from tasks.harness.contract import Snapshot
+from tasks.harness.files import CONFIG, METRICS_SHA256, SUMMARY
 from tasks.harness.finished_run import FinishedRun
 from tasks.harness.metrics import VOCABULARY
 from tasks.harness.record import Record
@@ -84,13 +85,25 @@ def files(root: Path) -> dict[str, bytes]:
 
 
 def change_json(path: Path, **values: object) -> None:
-    """Replace members of the JSON object in a file."""
-    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+    """Replace members of the JSON object in a file, as somebody who leaves out its checksum."""
+    path.write_text(json.dumps({**_without_checksums(path), **values}))
+
+
+def forget_checksums(directory: Path) -> None:
+    """Take the checksums out of a run, as older runs and those of strangers have none."""
+    (directory / METRICS_SHA256).unlink(missing_ok=True)
+    for name in (CONFIG, SUMMARY):
+        if (directory / name).exists():
+            (directory / name).write_text(json.dumps(_without_checksums(directory / name)))
+
+
+def _without_checksums(path: Path) -> dict[str, object]:
+    return {key: value for key, value in json.loads(path.read_text()).items() if key not in ("checksum", "sha256")}
 
 
 def without_times(summary: Path) -> dict[str, object]:
     """summary.json without the members that a clock measures."""
-    timed = ("wall_seconds", "model_steps_per_second")
+    timed = ("wall_seconds", "model_steps_per_second", "checksum")
     return {name: value for name, value in json.loads(summary.read_text()).items() if name not in timed}
 
 

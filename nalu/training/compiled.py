@@ -22,6 +22,8 @@ from torch import Tensor, nn
 from torch.func import functional_call, functionalize, grad_and_value
 from torch.fx import GraphModule
 
+from nalu.training.scratch import scratch_folder
+
 SWITCH = "NALU_COMPILE"
 """The environment variable that turns compilation off when it is 0."""
 MIN_COMPILED_STEPS = 10_000
@@ -84,7 +86,7 @@ class CompiledBackward:
         if self._to_compile:
             self._to_compile = False
             try:
-                with _quiet():
+                with _quiet(), scratch_folder():
                     compiled = self._compile(inputs)
                     self._signature = [_signature(tensor) for tensor in (*self._tensors(), *inputs)]
                     reported = self._compiled_call(compiled, inputs)

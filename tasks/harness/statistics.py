@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
 
@@ -15,11 +16,17 @@ def rate(successes: np.ndarray) -> dict[str, float | int]:
     Args:
         successes: one bool a seed, at least one.
     """
+    count, of = int(np.sum(successes)), len(successes)
+    low, high = _wilson(count, of)
+    return {"count": count, "of": of, "rate": count / of, "low": low, "high": high}
+
+
+@cache
+def _wilson(count: int, of: int) -> tuple[float, float]:
     from scipy import stats  # takes a second, which the command line can do without
 
-    count, of = int(np.sum(successes)), len(successes)
     interval = stats.binomtest(count, of).proportion_ci(CONFIDENCE, method="wilson")
-    return {"count": count, "of": of, "rate": count / of, "low": float(interval.low), "high": float(interval.high)}
+    return float(interval.low), float(interval.high)
 
 
 def describe(values: np.ndarray) -> dict[str, float | None]:
@@ -53,6 +60,7 @@ def bands(values: np.ndarray) -> np.ndarray:
     return np.quantile(ranked, [0.1, 0.5, 0.9], axis=-1, method="nearest")
 
 
+@cache
 def median_interval_rank(n: int) -> int:
     """The r for which [x_(r), x_(n-1-r)] of n sorted values (from 0) is the narrowest 95 % interval of the median."""
     from scipy import stats

@@ -66,7 +66,9 @@ def test_missing_and_damaged_json(tmp_path: Path) -> None:
 
 
 def save(directory: Path, step: int) -> None:
-    Checkpointer(directory).save(Checkpoint(step, 1.5, {"step": step, "model": {"w": torch.full((2,), float(step))}}))
+    Checkpointer(directory).save(
+        Checkpoint(step, 1.5, {"step": step, "model": {"w": torch.full((2,), float(step))}}, {})
+    )
 
 
 def test_the_newest_readable_checkpoint_is_used(tmp_path: Path) -> None:
@@ -86,12 +88,15 @@ def test_the_newest_readable_checkpoint_is_used(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_that_would_run_code_is_not_loaded(tmp_path: Path) -> None:
-    torch.save({"step": 1, "wall_seconds": 0.0, "state": {"x": Path("/")}}, tmp_path / checkpoint.NAME)
+    hostile = checkpoint._to_bytes(Checkpoint(1, 0.0, {"x": Path("/")}, {}))  # with a checksum that is right
+    (tmp_path / checkpoint.NAME).write_bytes(hostile)
+    assert checkpoint.newest(tmp_path) is None
+    torch.save({"sha256": "", "payload": Path("/")}, tmp_path / checkpoint.NAME)
     assert checkpoint.newest(tmp_path) is None
 
 
 def test_checkpoints_take_a_small_part_of_the_time(tmp_path: Path) -> None:
     checkpointer = Checkpointer(tmp_path, minimum_interval=0.0)
     assert checkpointer.due()
-    checkpointer.save(Checkpoint(0, 0.0, {"w": torch.zeros(100_000)}))
+    checkpointer.save(Checkpoint(0, 0.0, {"w": torch.zeros(100_000)}, {}))
     assert not checkpointer.due(), "the next checkpoint waits 50 times as long as this one took"

@@ -122,7 +122,7 @@ def test_run_summary_and_report(task: Task, tmp_path: Path) -> None:
     summary, seeds = finished.summary, task.smoke.seeds
     assert len(ticks) == task.smoke.num_evaluations
     assert list(summary) == [
-        "task", "config", "seeds", "steps", "wall_seconds", "model_steps_per_second", "metrics", "rates",
+        "task", "config", "seeds", "steps", "wall_seconds", "model_steps_per_second", "metrics", "rates", "sha256",
     ]  # fmt: skip
     assert summary["config"] == task.smoke.to_dict()
     assert (summary["seeds"], summary["steps"]) == (seeds, task.smoke.steps)

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+MOST_DRAWN = 60
+"""Runs in the figures of a task; more panels than that can neither be read nor laid out."""
+
+
 @dataclass(frozen=True)
 class Chapter:
     """One task's part of a report."""
@@ -38,8 +42,11 @@ def make_chapter(task: Task, runs: Sequence[FinishedRun], problems: list[str]) -
     if unfinished:
         note = f"Not finished, and shown as far as they are: {', '.join(unfinished)}."
         tables = [replace(table, notes=(*table.notes, note)) for table in tables]
+    drawn = runs[:MOST_DRAWN]
+    if len(drawn) < len(runs):
+        problems.append(f"the figures of {task.name} show the first {len(drawn)} of {len(runs)} runs")
     try:
-        figures = dict(task.figures(runs))
+        figures = dict(task.figures(drawn))
     except Exception as error:  # evidence has no record, and a stranger's results may be anything
         missing = (
             f"the figures of {task.name} are not drawn anew, they need more than the runs have: {describe_error(error)}"
@@ -47,7 +54,7 @@ def make_chapter(task: Task, runs: Sequence[FinishedRun], problems: list[str]) -
         problems.append(sanitize(missing))
         figures = {}
     try:
-        figures["learning-curves"] = draw_curves(runs, task.title)
+        figures["learning-curves"] = draw_curves(drawn, task.title)
     except Exception as error:
         problems.append(sanitize(f"the learning curves of {task.name} are not drawn anew: {describe_error(error)}"))
     for axes in [axes for figure in figures.values() for axes in figure.axes]:

@@ -42,16 +42,16 @@ def draw_curves(runs: Sequence[FinishedRun], title: str) -> Figure:
 
 def labels(runs: Sequence[FinishedRun]) -> list[str]:
     """A short name for every run, with the options that tell it from others of the same name."""
-    options = [run.options for run in runs]
     names = [load_task(run.task).config.from_dict(run.options).label() for run in runs]
+    values: dict[tuple[str, str], set[str]] = {}  # of each option, over the runs of a name
+    for name, run in zip(names, runs, strict=True):
+        for option, value in run.options.items():
+            values.setdefault((name, option), set()).add(repr(value))
 
-    def other(i: int) -> str:
-        twins = [options[j] for j, name in enumerate(names) if name == names[i]]
-        return format_options(
-            {key: value for key, value in options[i].items() if any(twin[key] != value for twin in twins)}
-        )
+    def others(name: str, run: FinishedRun) -> str:
+        return format_options({option: value for option, value in run.options.items() if len(values[name, option]) > 1})
 
-    return [f"{name} {other(i)}".strip() for i, name in enumerate(names)]
+    return [f"{name} {others(name, run)}".strip() for name, run in zip(names, runs, strict=True)]
 
 
 def _panel(axes: Axes, curves: Mapping[str, np.ndarray]) -> None:

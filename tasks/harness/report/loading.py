@@ -39,6 +39,7 @@ def read_runs(directories: Sequence[Path]) -> tuple[list[FinishedRun], list[str]
         UserError: when there is no run at all.
     """
     runs: list[FinishedRun] = []
+    found_already: set[str] = set()
     problems: list[str] = []
     found = sorted({run for directory in directories for run in _find(directory, problems)})
     if not found:
@@ -52,8 +53,9 @@ def read_runs(directories: Sequence[Path]) -> tuple[list[FinishedRun], list[str]
         except Exception as error:  # a stranger's record may break any rule that a task counts on
             problems.append(sanitize(f"left out {directory}: {describe_error(error)}"))
             continue
-        if (directory / METRICS).exists() or not any(_same(run, other) for other in runs):
+        if (directory / METRICS).exists() or _identity(run) not in found_already:
             runs.append(run)
+            found_already.add(_identity(run))
     return sorted(runs, key=_order), problems
 
 
@@ -138,5 +140,5 @@ def _order(run: FinishedRun) -> tuple[str, str]:
     return str(default_directory(task, task.config.from_dict(run.options))), str(run.directory)
 
 
-def _same(one: FinishedRun, other: FinishedRun) -> bool:
-    return (one.task, one.options) == (other.task, other.options)
+def _identity(run: FinishedRun) -> str:
+    return json.dumps([run.task, run.options], sort_keys=True)

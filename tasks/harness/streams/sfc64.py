@@ -11,11 +11,11 @@ import functools
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from nalu.training.compiled import compiler
+from nalu.training.scratch import scratch_folder
 
 SOURCE = Path(__file__).with_suffix(".cpp")
 OPTIONS = ("-O3", "-march=native", "-std=c++17", "-shared", "-fPIC")
@@ -48,8 +48,8 @@ def _compiled() -> Callable[[int, int, int, int], None] | None:
     program = compiler()
     if program is None:
         return None
-    with TemporaryDirectory() as directory:
-        library = Path(directory) / "sfc64.so"
+    with scratch_folder() as directory:
+        library = directory / "sfc64.so"
         command = [program, *OPTIONS, str(SOURCE), "-o", str(library)]
         try:
             subprocess.run(command, check=True, capture_output=True)

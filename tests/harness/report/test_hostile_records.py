@@ -17,7 +17,7 @@ from tasks.harness.report.loading import read_runs
 from tasks.harness.report.report import report
 from tasks.harness.terminal.sanitize import sanitize
 from tasks.harness.training.run import run
-from tests.helpers import ROOT, Page, call, change_json
+from tests.helpers import ROOT, Page, call, change_json, forget_checksums
 
 TASK = load_task("blog_example")
 SCRIPT = "<script>alert(1)</script>"
@@ -31,6 +31,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A complete, undamaged run."""
     directory = tmp_path_factory.mktemp("trained") / "good"
     run(TASK, replace(TASK.smoke, steps=20), directory)
+    forget_checksums(directory)
     return directory
 
 

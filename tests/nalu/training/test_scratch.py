@@ -1,0 +1,42 @@
+"""Compilers leave nothing behind: not after they are done, and not for long after a kill."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from nalu.training.scratch import PREFIX, scratch_folder
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.delenv("TMPDIR", raising=False)
+    return tmp_path
+
+
+def test_temporary_files_lie_in_the_folder_and_go_with_it(temporary: Path) -> None:
+    with scratch_folder() as folder:
+        command = [sys.executable, "-c", "import tempfile; print(tempfile.mkdtemp())"]
+        child = subprocess.run(command, capture_output=True, text=True, check=True)
+        for made in (tempfile.mkdtemp(), child.stdout.strip()):
+            assert Path(made).parent == folder
+    assert list(temporary.iterdir()) == []
+    assert tempfile.gettempdir() == str(temporary)
+    assert "TMPDIR" not in os.environ
+
+
+def test_what_a_killed_process_left_is_deleted_and_what_others_use_is_not(temporary: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", "pass"]) as ended:
+        ended.wait()
+    left, used = temporary / f"{PREFIX}{ended.pid}-a", temporary / f"{PREFIX}{os.getppid()}-b"
+    others = temporary / "another-folder"
+    for folder in (left, used, others):
+        folder.mkdir()
+        (folder / "file").touch()
+    with scratch_folder():
+        assert not left.exists()
+    assert {path.name for path in temporary.iterdir()} == {used.name, others.name}
