@@ -1,4 +1,4 @@
-"""The files of a run by their names, written as a whole or not at all, read with one line for what is wrong."""
+"""The file names of a run, atomic writing, and reading with one-line errors."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ SEED_SUMMARY = "summary.csv"
 CURVES = "curves.csv"
 
 PARTIAL = ".*.partial"
-"""What a killed write may leave behind; see :func:`write_atomically`."""
+"""Files that a killed write may leave behind; see :func:`write_atomically`."""
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a file.
+    """Read a JSON object from a file.
 
     Raises:
-        UserError: when the file is missing or holds no JSON object.
+        UserError: when the file is missing or does not contain a JSON object.
     """
     try:
         value = json.loads(path.read_text())
@@ -39,15 +39,15 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_columns(path: Path) -> dict[str, np.ndarray]:
-    """A CSV of numbers as arrays by column, ``(rows,)``.
+    """Read a CSV of numbers: column name to values, ``(rows,)``.
 
     Raises:
-        UserError: when the file is missing or is no such table.
+        UserError: when the file is missing or is not such a table.
     """
     try:
         text = path.read_text()
         if not text.endswith("\n"):
-            raise ValueError("its last line is not whole")
+            raise ValueError("its last line is incomplete")
         names, *rows = [line.split(",") for line in text.splitlines()]
         values = np.array([[float(cell) for cell in row] for row in rows]).reshape(len(rows), len(names))
     except (OSError, ValueError) as error:
@@ -56,14 +56,14 @@ def read_columns(path: Path) -> dict[str, np.ndarray]:
 
 
 def write_columns(path: Path, columns: Mapping[str, np.ndarray]) -> None:
-    """Write arrays of one length as the columns of a CSV; what :func:`read_columns` reads is written the same again."""
+    """Write arrays of equal length as columns of a CSV; what :func:`read_columns` read is written back unchanged."""
     rows = (",".join(str(cell).removesuffix(".0") for cell in row) for row in zip(*columns.values(), strict=True))
     write_text(path, "\n".join([",".join(columns), *rows]) + "\n")
 
 
 @contextmanager
 def write_atomically(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
-    """Open a file that appears as a whole or not at all: it is in its place once the block has ended without error."""
+    """Open a file for atomic writing: it appears under its name only after the block has ended without error."""
     partial = path.with_name(f".{path.name}.partial")
     try:
         with partial.open(mode, newline=None if "b" in mode else "") as file:
@@ -71,17 +71,17 @@ def write_atomically(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
             file.flush()
             os.fsync(file.fileno())
     except BaseException:
-        partial.unlink(missing_ok=True)  # on a full disk, its room is needed
+        partial.unlink(missing_ok=True)  # on a full disk, its space is needed
         raise
     partial.replace(path)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file as a whole or not at all."""
+    """Write a text file atomically."""
     with write_atomically(path) as file:
         file.write(text)
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
-    """Write a JSON object as a whole or not at all."""
+    """Write a JSON object atomically."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")

@@ -1,4 +1,4 @@
-"""Checkpoints: written whole or not at all, with the one before kept as a spare."""
+"""Checkpoints: written atomically; the previous one is kept as a spare."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SPARE = "checkpoint.previous.pt"
 
 @dataclass
 class Checkpoint:
-    """Where a run stands."""
+    """The state of a run after a step."""
 
     step: int
     wall_seconds: float
@@ -28,7 +28,7 @@ class Checkpoint:
 
 @dataclass
 class Checkpointer:
-    """Saves at intervals that keep the time spent on saving below two percent."""
+    """Saves checkpoints, at intervals that keep the time spent on saving below two percent."""
 
     directory: Path
     share: float = 0.02
@@ -53,14 +53,14 @@ class Checkpointer:
 
 
 def newest(directory: Path) -> Checkpoint | None:
-    """The newest whole checkpoint of a run, on the CPU; None when there is none. Damage is reported on stderr."""
+    """The newest intact checkpoint of a run, on the CPU, or None. Damaged files are reported on stderr."""
     found, damaged = None, []
     for name in (NAME, SPARE):
         try:
             found = Checkpoint(**torch.load(directory / name, map_location="cpu", weights_only=True))
             break
         except FileNotFoundError:
-            continue  # none yet, or killed between two of them
+            continue  # none saved yet, or the run was killed between the two renames of save()
         except (RuntimeError, EOFError, ValueError, TypeError, KeyError, pickle.UnpicklingError):
             damaged.append(name)
     if damaged:

@@ -106,7 +106,7 @@ def test_the_same_results_and_failures_as_on_this_machine(cluster: Any, tmp_path
         with pytest.raises(UserError) as failed:
             sweep(todo, engine)
         told.append(str(failed.value).replace(str(todo[1].directory), "DIRECTORY"))
-    assert told == ["1 of 3 runs failed: DIRECTORY: DIRECTORY holds other files than a run's; use another --out"] * 2
+    assert told == ["1 of 3 runs failed: DIRECTORY: DIRECTORY contains files that are not from a run; use another --out"] * 2
     assert [job.complete for job in spread] == [True, False, True]
     assert_same_results(spread[::2], local[::2])
 

@@ -57,7 +57,7 @@ def test_a_failed_run_does_not_stop_the_others(tmp_path: Path) -> None:
     todo = jobs(tmp_path)
     todo[1].directory.mkdir(parents=True)
     (todo[1].directory / "thesis.tex").write_text("mine")
-    with pytest.raises(UserError, match=r"1 of 3 runs failed: .*holds other files"):
+    with pytest.raises(UserError, match=r"1 of 3 runs failed: .*contains files that are not from a run"):
         sweep(todo, LocalEngine(workers=1))
     assert [job.complete for job in todo] == [True, False, True]
 

@@ -338,7 +338,7 @@ def check_one_line(command_ended: tuple[int | None, str], line: str) -> None:
 
 
 FULL = "error: cannot read or write .*: (File too large|No space left on device)"
-KEPT = "; what is recorded is kept, and --resume goes on\n"
+KEPT = "; the record so far is kept; continue with --resume\n"
 
 
 @pytest.mark.parametrize(
