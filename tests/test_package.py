@@ -99,7 +99,7 @@ def test_what_needs_a_checkout_says_so(installed: Path, tmp_path: Path):
         [sys.executable, "-m", "tasks.harness.cli.readme"], env={**os.environ, "PYTHONPATH": str(installed)},
         cwd=tmp_path, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
-    needs = f"error: this needs a checkout of the project, whose READMEs it writes, and {installed} is none\n"
+    needs = f"error: this command rewrites READMEs and needs a checkout of the project, but {installed} is not one\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, "", needs)
 
 

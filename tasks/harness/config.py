@@ -50,7 +50,7 @@ class Config:
     """Device to train on; auto uses a GPU if there is one."""
 
     SCALE: ClassVar[tuple[str, ...]] = ("seeds", "first_seed", "steps", "eval_every", "device")
-    """Options that set the amount of work, not the problem; tables show them in their own columns. Tasks may add some."""
+    """Options that set the amount of work, not the problem; tables show them in own columns. Tasks may add some."""
 
     def __post_init__(self) -> None:
         self.require_positive("seeds", "steps", "eval_every")

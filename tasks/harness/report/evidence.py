@@ -1,4 +1,4 @@
-"""Evidence: the part of a run that is small enough to commit and enough to make its tables and figures again."""
+"""Evidence: the part of a run that is small enough to commit and sufficient to rebuild its tables and figures."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from tasks.harness.rundir.directory import default_directory
 
 
 def copy_evidence(run: FinishedRun, root: Path) -> None:
-    """Copy the results of a run to ``<root>/<task>/<label-hash>/``, with a short form of its learning curves.
+    """Copy the results of a run to ``<root>/<task>/<label-hash>/``, with condensed learning curves.
 
-    Small tables that a task wrote beside them (``*.csv``) are copied, too. The name of the folder follows from the
-    options, so that a run that is made again replaces its old copy. An unfinished run is not copied.
+    Small tables that the task wrote (``*.csv``) are copied, too. The options determine the name of the folder, so a
+    repeated run replaces its old copy. An unfinished run is not copied.
     """
     if not (run.directory / SUMMARY).exists():
         return

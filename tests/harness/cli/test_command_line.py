@@ -55,7 +55,7 @@ BAD_INPUT = {
     "negative rate": (["--learning-rate", "-1"], "--learning-rate must be above 0, got -1.0"),
     "not a number": (["--learning-rate", "nan"], "--learning-rate must be above 0, got nan"),
     "no such device": (["--device", "tpu"], "invalid choice 'tpu' for argument '--device'"),
-    "both ways": (["--resume", "--overwrite"], "--resume and --overwrite exclude each other"),
+    "both ways": (["--resume", "--overwrite"], "--resume and --overwrite cannot be combined"),
     "nothing to resume": (["--resume", "--out", "nowhere"], "--resume needs a run to continue"),
     "file for a directory": (["--out", "file"], "--out must be a directory, but file is a file"),
     "foreign directory": (["--out", "foreign"], "foreign contains files that are not from a run"),
@@ -183,10 +183,10 @@ def test_the_console_script(tmp_path: Path) -> None:
     write_config(tmp_path / "strange", '{"task": "static_arithmetic", "config": {"op": ["mul"]}}')
     strange = call([*script, "report", "strange"], tmp_path)
     assert (strange.returncode, strange.stderr.count("\n")) == (2, 1)
-    assert "left out strange: --op cannot be ['mul']" in strange.stderr
+    assert "skipped strange: --op cannot be ['mul']" in strange.stderr
     bad = call([*script, "reproduce", "--tasks", "astrology"], tmp_path)
     assert (bad.returncode, bad.stderr.count("\n")) == (2, 1)
-    assert re.search("--tasks must be of .*static-arithmetic.*, got astrology", bad.stderr)
+    assert re.search("--tasks must be among .*static-arithmetic.*, got astrology", bad.stderr)
 
 
 @pytest.mark.parametrize("name", task_names())
