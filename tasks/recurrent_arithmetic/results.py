@@ -96,7 +96,7 @@ def _published(run: FinishedRun) -> tuple[str, str]:
 
 
 def figures(runs: Sequence[FinishedRun]) -> dict[str, Figure]:
-    """Error relative to the threshold against sequence length, by operation; below the line, a median seed is solved."""
+    """Error relative to the threshold against length, by operation; below the line, the median seed is solved."""
     from matplotlib import colormaps
     from matplotlib.figure import Figure
 
