@@ -184,12 +184,12 @@ BAD: dict[str, tuple[Damage, str]] = {
     "broken link": (linked("summary.json", "nothing"), "its summary.json cannot be read"),
     "pipe": (piped("metrics.csv"), "its metrics.csv is not a regular file"),
     "piped summary": (piped("summary.json"), "its summary.json is not a regular file"),
-    SCRIPT.replace("/", "∕"): (config(task=None), "its task None"),
-    '" onmouseover="alert(1)': (config(task=None), "its task None"),
-    "javascript:alert(1)": (config(task=None), "its task None"),
-    "two\nlines \x1b[31mred": (config(task=None), "its task None"),
-    "[/red]": (config(task=None), "its task None"),
-    os.fsdecode(b"no \xff utf-8"): (config(task=None), "its task None"),
+    SCRIPT.replace("/", "∕"): (config(task=None), "unknown task None"),
+    '" onmouseover="alert(1)': (config(task=None), "unknown task None"),
+    "javascript:alert(1)": (config(task=None), "unknown task None"),
+    "two\nlines \x1b[31mred": (config(task=None), "unknown task None"),
+    "[/red]": (config(task=None), "unknown task None"),
+    os.fsdecode(b"no \xff utf-8"): (config(task=None), "unknown task None"),
 }  # fmt: skip
 """What is wrong with a run, by the name of its directory, and what the report says of it."""
 
