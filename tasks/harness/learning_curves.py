@@ -23,7 +23,7 @@ MOST_TICKS = 100
 
 
 def learning_curves(directory: Path) -> dict[str, np.ndarray]:
-    """``step`` and, for both errors, ``<error>/p10``, ``/median`` and ``/p90``, ``(ticks,)`` each.
+    """``step`` and, for both errors, ``<error>/p10``, ``/median`` and ``/p90``, ``(evaluations,)`` each.
 
     Raises:
         UserError: when the directory has neither a record nor these curves.

@@ -61,7 +61,7 @@ class Config(harness.Config):
     batch_size: int = 128
     """Examples in a batch."""
     input_size: int = 2
-    """Number of inputs, of which two matter; published: 2, 10 and 100."""
+    """Number of inputs; only the first two matter (published: 2, 10 and 100)."""
     ranges: tuple[RangeName, ...] = get_args(RangeName)
     """Ranges of the training inputs; every range is trained with every seed."""
     eval_size: int = 10_000
