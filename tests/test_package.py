@@ -99,7 +99,7 @@ print(json.dumps([str(digits.SAMPLE), len(sets.train.labels), len(sets.validatio
 
 def test_a_command_that_needs_a_checkout_says_so(installed: Path, tmp_path: Path):
     done = run(["-m", "tasks.harness.cli.readme"], installed, tmp_path)
-    needs = f"error: this needs a checkout of the project, whose READMEs it writes, and {installed} is none\n"
+    needs = f"error: this command rewrites READMEs and needs a checkout of the project, but {installed} is not one\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, "", needs)
 
 

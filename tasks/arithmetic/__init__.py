@@ -1,1 +1,1 @@
-"""What the arithmetic tasks share: problems, data, losses and thresholds. It is no task itself."""
+"""What the arithmetic tasks share: problems, data, losses and thresholds. It is not a task."""

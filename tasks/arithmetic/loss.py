@@ -1,4 +1,4 @@
-"""Losses of every seed: the mean squared error, and the same with its mean error weighted."""
+"""Losses of every seed: the mean squared error, and a variant that weights the mean of the error separately."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Optimisers on means and deviations of the weights, an option of the arithmetic tasks; see :mod:`nalu.MeanSplit`."""
+"""Optimise means and deviations of the weights separately, an option of the arithmetic tasks; see `nalu.MeanSplit`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from nalu.training.mean_split import INPUTS, OUTPUTS, MeanSplit
 
 Split = Literal["none", "inputs", "units"]
-"""Along which axes of the weights the optimiser sees means apart from deviations."""
+"""The axes of the weights along which means and deviations are optimised separately."""
 
 AXES: dict[Split, tuple[int, ...]] = {"none": (), "inputs": (INPUTS,), "units": (INPUTS, OUTPUTS)}
 
@@ -19,10 +19,10 @@ AXES: dict[Split, tuple[int, ...]] = {"none": (), "inputs": (INPUTS,), "units": 
 def split_optimizer(
     model: nn.Module, split: Split, build: Callable[[Iterable[Tensor]], torch.optim.Optimizer]
 ) -> torch.optim.Optimizer:
-    """What ``build`` makes for the parameters of an ensemble, or for their means and deviations.
+    """The optimiser that ``build`` makes, for the parameters of an ensemble or for their means and deviations.
 
-    The first axis of a parameter is the seed, along which nothing may be mixed; a vector has no units beside its
-    inputs.
+    The first axis of a parameter is the seed, and seeds must not be mixed. A vector has an axis of inputs, but none of
+    units.
     """
     axes = AXES[split]
     if not axes:

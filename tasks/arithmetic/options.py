@@ -1,4 +1,4 @@
-"""The options that pose a problem of subset sums; static arithmetic and six operations share them."""
+"""The options that define a problem on subset sums; static arithmetic and six operations share them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The arithmetic problems: six operations on the sums a and b of two fixed subsets of the inputs.
 
 Protocol of Madsen & Johansen 2020 (arXiv:2001.05016, after Trask et al. 2018, section 4.1): the two subsets are
-contiguous and overlap. Their offset among the inputs is random and belongs to the seed.
+contiguous and overlap. Their offset among the inputs is random, one per seed.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Subsets:
 
     @property
     def span(self) -> int:
-        """Inputs from the first of a to the last of b."""
+        """The number of inputs from the first of a to the last of b."""
         return 2 * self.size - self.overlap
 
     def masks(self, seed: int) -> Tensor:

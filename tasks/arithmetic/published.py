@@ -16,9 +16,9 @@ MADSEN_JOHANSEN: dict[str, tuple[int, ...]] = {
     "nau": (100, 100, 0, 0, 0, 0),
     "nmu": (0, 56, 98, 0, 100, 0),
 }
-"""Seeds, of SEEDS, that solve each of OPERATIONS: Madsen & Johansen 2020 (arXiv:2001.05016), appendix, after STEPS."""
+"""Seeds, out of SEEDS, that solve each of OPERATIONS after STEPS: Madsen & Johansen 2020 (arXiv:2001.05016)."""
 
 
 def successes(cell: str, op: Operation) -> int | None:
-    """Published successes of a unit, of SEEDS; None for a unit that was not studied."""
+    """Published successes of a unit, out of SEEDS; None for a unit that was not studied."""
     return MADSEN_JOHANSEN[cell][OPERATIONS.index(op)] if cell in MADSEN_JOHANSEN else None

@@ -1,4 +1,4 @@
-"""How a record of subset sums is scored; static arithmetic and six operations share it."""
+"""The score of a record on subset sums; static arithmetic and six operations share it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tasks.harness.record import Record
 def score(config: SubsetSumsConfig, record: Record) -> Score:
     """Success, errors and scores of every seed, at the evaluated step where its validation error was lowest.
 
-    The percent scores are relative to the step before training.
+    The percent scores are relative to the error before training.
     """
     errors = {name: record.errors(f"{name}/error") for name in ("interpolation", "extrapolation")}
     chosen = record.chosen()

@@ -35,7 +35,9 @@ class SubsetSums:
         self._op: Operation = op
         self._range = interpolation_range
         self._device = device
-        self._stream = UniformStream(seeds, (batch_size, subsets.inputs))  # the largest first: too large fails at once
+        self._stream = UniformStream(
+            seeds, (batch_size, subsets.inputs)
+        )  # the largest first: fails at once if too large
         self._masks = torch.stack([subsets.masks(seed) for seed in seeds]).to(device)
         self.validation = self._evaluation_set(VALIDATION_SEED, interpolation_range, eval_size)
         """Inputs ``(N, inputs)``, the same for all seeds, and their targets ``(S, N, 1)``."""
@@ -46,11 +48,11 @@ class SubsetSums:
         return self.examples(self.uniform(step))
 
     def uniform(self, step: int) -> Tensor:
-        """The numbers from [0, 1) of which a step's batch is made, ``(S, B, inputs)``."""
+        """The uniform numbers from [0, 1) that a step's batch is made from, ``(S, B, inputs)``."""
         return self._stream.batch(step).to(self._device)
 
     def examples(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """What :meth:`batch` makes of the step's :meth:`uniform` numbers."""
+        """The batch that belongs to a step's :meth:`uniform` numbers."""
         x = spread(u, self._range)
         return x, self._targets(x, self._masks)
 

@@ -1,7 +1,7 @@
-"""When a seed counts as solved: its extrapolation error is below that of an almost perfect network.
+"""Thresholds: a seed is solved if its extrapolation error is below the error of an almost perfect network.
 
-An almost perfect network has the exact operation, but every weight is off by epsilon. Three protocols state the error
-of such a network for three kinds of problems.
+An almost perfect network computes the exact operation, but every weight is off by epsilon. Three published protocols
+define the error of such a network for three kinds of problems.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from nalu.units import BinaryOperation
 from tasks.arithmetic.problem import Operation, Subsets, apply, spread
 
 SEED = 1234
-"""Of the simulations."""
+"""Random seed of the simulations."""
 SUBSET_EPSILON = 1e-5
 SAMPLES = 1_000_000
 SEQUENCE_EPSILON = 1e-5
 SAMPLED_STEPS = 2_000_000
-"""Samples times their length."""
+"""Number of samples times their length."""
 UNIT_EPSILON = 1e-4
 
 
 def published_subsets(subsets: Subsets) -> Subsets | None:
     """The subsets that published thresholds were simulated for: one element larger than those of the data set.
 
-    None where those do not fit into the inputs.
+    None if these do not fit into the inputs.
     """
     larger = Subsets(subsets.inputs, subsets.size + 1, subsets.overlap + 1)
     return larger if larger.span <= larger.inputs else None
@@ -60,7 +60,7 @@ def of_sequences(
     """The largest mean squared error that counts as solved, on sequences of ``length``; simulated in float64.
 
     Hoedt et al. 2021 (arXiv:2101.05186): input weights are off by epsilon as for :func:`of_subsets`, and recurrent
-    weights are 1 - epsilon in the place of 1.
+    weights are 1 - epsilon instead of 1.
     """
     low, high = bounds
     generator = torch.Generator().manual_seed(SEED)
@@ -84,10 +84,10 @@ def of_unit(op: BinaryOperation, bounds: tuple[float, ...], inputs: int = 2, eps
 
     Mistry et al. 2022 (arXiv:2101.09530) simulate the error of a unit whose weights are all off by epsilon; these are
     the exact expectations. With two inputs a, b that matter among ``inputs`` independent ones, the almost perfect unit
-    answers
+    outputs
 
     ======== ==========================================================================================
-    add, sub the exact result less epsilon times the sum of all \\|x\\|: every weight is off, to the same side
+    add, sub the exact result less epsilon times the sum of all \\|x\\|: all weights are off in one direction
     mul      (1 - epsilon)^2 a b, times 1 - epsilon \\|x\\| for every other input
     div      (1 - epsilon) / (1 + epsilon) a / b, times the same for every other input
     ======== ==========================================================================================

@@ -17,21 +17,21 @@ class Config(harness.Config):
     """Learn to add 10 numbers from fixed examples in [0, 10], as the article does; test in [0, 100]."""
 
     steps: int = 50_000
-    """Full-batch training steps of every seed."""
+    """Full-batch training steps per seed."""
     eval_every: int = 500
     """Steps between two evaluations; the last step is always evaluated."""
     examples: int = ARTICLE_EXAMPLES
-    """Training examples; as many are in the validation and test sets."""
+    """Number of training examples; the validation and test sets have the same size."""
     learning_rate: float = 0.1
-    """Of Adam."""
+    """Learning rate of Adam."""
     schedule: Literal["constant", "cosine"] = "constant"
-    """Constant (the article), or cosine decay to 0 over the run after warm-up over its first tenth."""
+    """Constant learning rate (the article), or warm-up over a tenth of the run, then cosine decay to 0."""
     init: Init = "truncated_normal"
     """Initialisation of both NALU layers; see nalu.init."""
     gate_bias: float | None = None
-    """Start value of a bias in the gates, towards the additive path where positive; by default (the article) none."""
+    """Initial bias of the gates; positive favours the additive path; by default no bias (the article)."""
     separate_weights: bool = False
-    """Give the multiplicative path weights of its own; the article ties them."""
+    """Give the multiplicative path its own weights; the article ties them."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -42,7 +42,7 @@ class Config(harness.Config):
 
     @property
     def target_loss(self) -> float:
-        """The article's test loss, in proportion to the number of test examples."""
+        """The article's test loss, scaled to the number of test examples."""
         return ARTICLE_TEST_LOSS * self.examples / ARTICLE_EXAMPLES
 
     def learning_rate_at(self, step: int) -> float:
@@ -50,7 +50,7 @@ class Config(harness.Config):
         return self.learning_rate * (cosine(step, self.steps, warm_up=0.1) if self.schedule == "cosine" else 1.0)
 
     def label(self) -> str:
-        """A short name of the setting."""
+        """A short name of the configuration."""
         return f"{self.init}-{self.schedule}-{self.examples}"
 
 

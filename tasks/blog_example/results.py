@@ -27,7 +27,7 @@ def score(config: Config, record: Record) -> Score:
     )
     chosen = record.chosen()
     solved = plain["extra"] < config.target_loss
-    # Validation decides for each seed whether the snapped weights are the better ones.
+    # For each seed, validation chooses between trained and snapped weights.
     better = {part: np.where(snapped["inter"] < plain["inter"], snapped[part], plain[part]) for part in plain}
     best = better["inter"][1:].argmin(axis=0) + 1, chosen[1]
     values = {
@@ -44,7 +44,7 @@ def score(config: Config, record: Record) -> Score:
         "solved/at_end": solved[-1],
         "solved/ever": solved.any(axis=0),
         "solved/snapped_or_not": better["extra"][best] < config.target_loss,
-        # Root mean square above 1, of targets around 50 with a standard deviation of 9: the network has missed the sum.
+        # Root mean square error above 1; targets are around 50, with standard deviation 9: the sum is not learned.
         "stuck": np.isfinite(plain["inter"][chosen]) & (plain["inter"][chosen] > config.examples / 2),
         "diverged": np.isinf(plain["inter"][-1]),
     }
@@ -52,7 +52,7 @@ def score(config: Config, record: Record) -> Score:
 
 
 def tables(runs: Sequence[FinishedRun]) -> list[Table]:
-    """One row a setting: how many seeds beat the article's test loss."""
+    """One row per configuration: how many seeds beat the article's test loss."""
     rows = []
     for run in _ordered(runs):
         rates, metrics = run.rates, run.metrics

@@ -7,7 +7,7 @@ from dataclasses import replace
 from tasks.blog_example.options import Config
 
 FRESH_SEED = 1000
-"""The tables begin here: the recipe was chosen while looking at the results of seeds from 0 on."""
+"""First seed of the tables: the recipe was chosen with results of the seeds from 0 on in view."""
 ARTICLE = Config(first_seed=FRESH_SEED, seeds=20)
 RECIPE = Config(first_seed=FRESH_SEED, seeds=100, steps=3000, schedule="cosine", gate_bias=10.0, separate_weights=True)
 _ABLATIONS = tuple(

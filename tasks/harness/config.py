@@ -1,7 +1,7 @@
 """The options that every task shares; each task's Config extends them.
 
-A Config is frozen data. Its fields are the command line, their docstrings the help, and its dictionary in config.json
-is the identity of a run.
+A Config is frozen data. Its fields are the command-line options, their docstrings are the help, and its dictionary in
+config.json identifies a run.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def require(condition: bool, message: str) -> None:
 
 
 def flag(name: str) -> str:
-    """The command line's spelling of a field."""
+    """The command-line spelling of a field."""
     return f"--{name.replace('_', '-')}"
 
 
@@ -39,18 +39,18 @@ class Config:
     """Options common to all tasks."""
 
     seeds: int = 25
-    """How many seeds are trained at once."""
+    """Number of random seeds trained at once."""
     first_seed: int = 0
-    """The first of the consecutive seeds."""
+    """First random seed; the others follow consecutively."""
     steps: int = 10_000
-    """Training steps of every seed."""
+    """Training steps per seed."""
     eval_every: int = 1000
     """Steps between two evaluations; the last step is always evaluated."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where to train; auto takes a GPU if there is one."""
+    """Device to train on; auto uses a GPU if there is one."""
 
     SCALE: ClassVar[tuple[str, ...]] = ("seeds", "first_seed", "steps", "eval_every", "device")
-    """Options that say how much is done, not what; tables show them in columns of their own. A task may add some."""
+    """Options that set the amount of work, not the problem; tables show them in own columns. Tasks may add some."""
 
     def __post_init__(self) -> None:
         self.require_positive("seeds", "steps", "eval_every")
@@ -58,7 +58,7 @@ class Config:
         require(0 <= self.first_seed <= last, f"--first-seed must lie in 0..{last}, got {self.first_seed}")
 
     def require_positive(self, *names: str) -> None:
-        """Raise an OptionError unless every one of these options is above 0 and not too large to count with."""
+        """Raise an OptionError unless all these options are above 0 and finite, and integers at most ``LARGEST``."""
         for name in names:
             value = getattr(self, name)
             if isinstance(value, int):
@@ -72,55 +72,55 @@ class Config:
         return range(self.first_seed, self.first_seed + self.seeds)
 
     def evaluates_at(self, step: int) -> bool:
-        """Whether the run is evaluated after ``step`` steps. A training loop asks this once after every step."""
+        """Whether the run is evaluated after ``step`` steps. A training loop calls this once after every step."""
         return step % self.eval_every == 0 or step == self.steps
 
     @property
     def num_evaluations(self) -> int:
-        """The number of evaluations of a whole run, including the one before the first step."""
+        """The number of evaluations of a complete run, including the one before the first step."""
         return 1 + -(-self.steps // self.eval_every)
 
     def torch_device(self) -> torch.device:
-        """The device that ``device`` stands for here.
+        """The torch device that the option ``device`` selects on this machine.
 
         Raises:
-            UserError: when a GPU is asked for and there is none.
+            UserError: when a GPU is requested and none is available.
         """
         if self.device == "cuda" and not torch.cuda.is_available():
-            raise UserError("--device cuda needs a GPU that torch can use, and there is none; use --device cpu")
+            raise UserError("--device cuda needs a GPU that torch can use, but there is none; use --device cpu")
         if self.device == "auto":
             return torch.device("cuda" if torch.cuda.is_available() else "cpu")
         return torch.device(self.device)
 
     def label(self) -> str:
-        """A short name of the setting, for directories and tables; it identifies nothing."""
+        """A short name of the configuration, for directories and tables; it need not be unique."""
         return f"{self.seeds}-seeds"
 
     def resolved(self) -> Self:
-        """The same options, with a value in the place of every None that stands for a default."""
+        """The same options, with every None that stands for a default replaced by its value."""
         return self
 
     def with_defaults(self, recipe: DataclassInstance) -> Self:
-        """The same options; those that are None are taken from the field of the same name of ``recipe``."""
+        """The same options, with each None replaced by the field of the same name in ``recipe``."""
         names = [field.name for field in fields(recipe)]
         return replace(self, **{name: getattr(recipe, name) for name in names if getattr(self, name) is None})
 
     def chosen(self, recipe: R) -> R:
-        """The recipe, with the options that are given (not None) in the place of its fields of the same name."""
+        """The recipe, with its fields replaced by the options of the same name that are given (not None)."""
         given = {field.name: getattr(self, field.name) for field in fields(recipe)}
         return replace(recipe, **{name: value for name, value in given.items() if value is not None})
 
     def to_dict(self) -> dict[str, Any]:
-        """The resolved options as JSON values: what makes two runs the same."""
+        """The resolved options as JSON values. Two runs are the same if these are equal."""
         values = asdict(self.resolved())
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """The resolved options from :meth:`to_dict`.
+        """The options from the dictionary that :meth:`to_dict` made.
 
         Raises:
-            OptionError: when an option is unknown or its value cannot be used.
+            OptionError: when an option is unknown or its value is invalid.
         """
         require(isinstance(values, dict), f"options must be an object, got {values!r}")
         known = {field.name for field in fields(cls)}
@@ -134,7 +134,7 @@ class Config:
 
 
 def _is_a(value: Any, kind: Any) -> bool:
-    """Whether a JSON value is one of the type that a field is annotated with."""
+    """Whether a JSON value has the type of a field's annotation."""
     alternatives = get_args(kind)
     if get_origin(kind) is Literal:
         return value in alternatives

@@ -1,4 +1,4 @@
-"""What a task is made of."""
+"""The parts of a task."""
 
 from __future__ import annotations
 
@@ -21,35 +21,35 @@ if TYPE_CHECKING:
 
 
 State = dict[str, Any]
-"""What training needs to go on from a step: nested dicts of tensors and numbers, savable with weights_only."""
+"""What training needs to continue from a step: nested dicts of tensors and numbers, loadable with weights_only."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
     """A training run at one evaluated step.
 
-    ``model`` and ``state`` are live: they hold until the training generator is advanced.
+    ``model`` and ``state`` are live: they are valid only until the training generator advances.
     """
 
     step: int
     metrics: dict[str, Tensor]
-    """One value a seed, ``(S,)``, by the names of the metric vocabulary. NaN where a metric does not apply."""
+    """Metric name to one value per seed, ``(S,)``; NaN where a metric does not apply."""
     model: nn.Module
     state: State
     histograms: dict[str, Tensor] = field(default_factory=dict)
-    """Distributions to show beside the weights (gates, say), by tag; any shape."""
+    """Tag to a distribution shown beside the weights (gates, for example); any shape."""
     figures: dict[str, Callable[[], Figure]] = field(default_factory=dict)
-    """Pictures for TensorBoard, by tag; drawn at a few of the evaluated steps only."""
+    """Tag to a function that draws a figure for TensorBoard; called at only a few of the evaluated steps."""
     files: dict[str, Callable[[Path], None]] = field(default_factory=dict)
-    """What writes further files into the run directory, by their names; called at the last step only."""
+    """File name to a function that writes the file into the run directory; called only at the last step."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """The results of a run, one entry a seed, made from its record alone.
+    """The results of a run, one entry per seed, computed from its record alone.
 
-    In ``values`` a diverged seed has inf, and NaN says that the value does not exist (the step at which an unsolved
-    seed was solved). In ``outcomes`` a diverged seed has False.
+    In ``values``, a diverged seed has inf, and NaN means that the value does not exist (for example the step at which
+    a seed was solved, if it never was). In ``outcomes``, a diverged seed has False.
     """
 
     values: dict[str, np.ndarray]
@@ -59,8 +59,8 @@ class Score:
 class Train(Protocol):
     """Training as a generator: yields a Snapshot before the first step and after every evaluated one.
 
-    With ``state`` (of an earlier Snapshot) it goes on from there and yields only later ones. It neither writes nor
-    prints anything.
+    With ``state`` (from an earlier Snapshot), training continues from that step and yields only later snapshots. It
+    neither writes nor prints anything.
     """
 
     def __call__(self, config: Any, state: State | None = None) -> Iterator[Snapshot]: ...
@@ -73,22 +73,22 @@ class Task:
     name: str
     title: str
     source: str
-    """What it reproduces: paper and section."""
+    """The paper and section that the task reproduces."""
     config: type[Config]
     train: Train
     score: Callable[[Any, Record], Score]
     smoke: Config
-    """A setting that trains in seconds and exercises everything."""
+    """A configuration that trains in seconds and exercises all parts of the task."""
     sweep: Mapping[str, Sequence[Config]]
-    """The settings of the task's tables, by profile: quick, standard, full."""
+    """Profile (quick, standard, full) to the configurations of the task's tables."""
     tables: Callable[[Sequence[FinishedRun]], list[Table]]
-    """The result tables, beside the published figures."""
+    """Makes the result tables, with published figures beside ours."""
     figures: Callable[[Sequence[FinishedRun]], dict[str, Figure]] = field(default=lambda runs: {})
-    """The figures, by file name."""
+    """Makes the figures, by file name."""
     files: Sequence[str] = ()
-    """Names of the files that a run leaves besides: the keys of ``Snapshot.files``."""
+    """Names of the further files that a run of this task writes: the keys of ``Snapshot.files``."""
     seed_chunk: int | None = None
-    """How many seeds train fastest together on a CPU; None for all of them. Their batches then fit into its cache."""
+    """The number of seeds that train fastest together on a CPU, because their batches fit its cache; None for all."""
 
     @property
     def command(self) -> str:

@@ -1,4 +1,4 @@
-"""Errors that the user can mend: shown in one line, with exit status 2."""
+"""Errors that the user can fix: shown as one line, with exit status 2."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ class UserError(Exception):
 
 
 class OptionError(UserError, ValueError):
-    """An option has a value that cannot be used; the message states what was wanted and what was given."""
+    """An option has an invalid value; the message states what was wanted and what was given."""
 
 
 def describe_error(error: BaseException) -> str:
-    """An error in one line; its type is named where its text was not written for users."""
+    """An error in one line, with its type unless the text was written for users."""
     return str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"

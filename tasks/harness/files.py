@@ -1,4 +1,4 @@
-"""The files of a run by their names, written as a whole or not at all, read with one line for what is wrong."""
+"""The file names of a run, atomic writing, and reading with one-line errors."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ METRICS_SHA256 = "metrics.sha256"
 CHECKSUM = "checksum"
 """The key of a JSON file's own checksum."""
 PARTIAL = ".*.partial"
-"""What a killed write may leave behind; see :func:`write_atomically`."""
+"""Files that a killed write may leave behind; see :func:`write_atomically`."""
 
 
 def read_text(path: Path) -> str:
@@ -34,10 +34,10 @@ def read_text(path: Path) -> str:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a file that :func:`write_json` wrote, or from any other.
+    """Read a JSON object from a file, whether :func:`write_json` wrote it or not.
 
     Raises:
-        UserError: when the file is missing, holds no JSON object, or was changed after it was written.
+        UserError: when the file is missing, does not contain a JSON object, or was changed after it was written.
     """
     try:
         value = json.loads(read_text(path))
@@ -52,15 +52,15 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_columns(path: Path) -> dict[str, np.ndarray]:
-    """A CSV of numbers as arrays by column, ``(rows,)``.
+    """Read a CSV of numbers: column name to values, ``(rows,)``.
 
     Raises:
-        UserError: when the file is missing or is no such table.
+        UserError: when the file is missing or is not such a table.
     """
     try:
         text = read_text(path)
         if not text.endswith("\n"):
-            raise ValueError("its last line is not whole")
+            raise ValueError("its last line is incomplete")
         names, *rows = [line.split(",") for line in text.splitlines()]
         values = np.array([[float(cell) for cell in row] for row in rows]).reshape(len(rows), len(names))
     except (OSError, ValueError) as error:
@@ -69,14 +69,14 @@ def read_columns(path: Path) -> dict[str, np.ndarray]:
 
 
 def write_columns(path: Path, columns: Mapping[str, np.ndarray]) -> None:
-    """Write arrays of one length as the columns of a CSV; what :func:`read_columns` reads is written the same again."""
+    """Write arrays of equal length as columns of a CSV; what :func:`read_columns` read is written back unchanged."""
     rows = (",".join(str(cell).removesuffix(".0") for cell in row) for row in zip(*columns.values(), strict=True))
     write_text(path, "\n".join([",".join(columns), *rows]) + "\n")
 
 
 @contextmanager
 def write_atomically(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
-    """Open a file that appears as a whole or not at all: it is in its place once the block has ended without error."""
+    """Open a file for atomic writing: it appears under its name only after the block has ended without error."""
     partial = path.with_name(f".{path.name}.partial")
     try:
         is_text = "b" not in mode
@@ -85,24 +85,24 @@ def write_atomically(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
             file.flush()
             os.fsync(file.fileno())
     except BaseException:
-        partial.unlink(missing_ok=True)  # on a full disk, its room is needed
+        partial.unlink(missing_ok=True)  # on a full disk, its space is needed
         raise
     partial.replace(path)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file as a whole or not at all."""
+    """Write a text file atomically."""
     with write_atomically(path) as file:
         file.write(text)
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
-    """Write a JSON object as a whole or not at all, with a checksum of its content."""
+    """Write a JSON object atomically, with a checksum of its content."""
     write_text(path, json.dumps({**value, CHECKSUM: _checksum(value)}, indent=2, allow_nan=False) + "\n")
 
 
 def _checksum(value: dict[str, Any]) -> str:
-    """Of the content alone: neither the order of keys nor white space matters."""
+    """The checksum of the content; the order of keys and white space do not matter."""
     return sha256(json.dumps(value, sort_keys=True, default=str).encode())
 
 
@@ -112,12 +112,12 @@ def sha256(content: bytes) -> str:
 
 
 def checksums(directory: Path, names: Iterable[str]) -> dict[str, str]:
-    """The SHA-256 of those files that are there, by name."""
+    """The SHA-256 of the files that exist, by name."""
     return {name: sha256((directory / name).read_bytes()) for name in names if (directory / name).exists()}
 
 
 def check_checksums(directory: Path, expected: Mapping[str, Any]) -> None:
-    """Raise a UserError that names the first file whose content is not what it was."""
+    """Raise a UserError that names the first file whose content has changed."""
     for name, digest in checksums(directory, expected).items():
         if digest != expected[name]:
             raise UserError(f"{directory / name} was changed after it was written: its checksum does not match")

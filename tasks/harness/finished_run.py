@@ -1,4 +1,4 @@
-"""A finished run: what tables and figures are made from."""
+"""A finished run: the input of tables and figures."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ class FinishedRun:
 
     directory: Path
     description: dict[str, Any]
-    """The whole of config.json: task, options, and what the run was made with."""
+    """The content of config.json: task, options, versions, commit and machine."""
     summary: dict[str, Any]
-    """The whole of summary.json."""
+    """The content of summary.json."""
     per_seed: dict[str, np.ndarray]
-    """summary.csv: the results of every seed by name, ``(S,)``; outcomes are 0 and 1."""
+    """The columns of summary.csv: result name to one value per seed, ``(S,)``; outcomes are 0 or 1."""
 
     @classmethod
     def load(cls, directory: Path) -> FinishedRun:
         """Read a run directory.
 
         Raises:
-            UserError: when it holds no run, an unfinished one, an unreadable one, or one that was changed.
+            UserError: when the directory contains no run, or an unfinished, unreadable or changed one.
         """
         description, summary = read_json(directory / CONFIG), read_json(directory / SUMMARY)
         missing = [name for name in SUMMARY_KEYS if name not in summary]
@@ -70,13 +70,13 @@ class FinishedRun:
 
     @property
     def metrics(self) -> dict[str, dict[str, Any]]:
-        """By result: ``median``, ``p10``, ``p90`` and ``mean`` over seeds; ``low`` and ``high`` bound the median."""
+        """Per result: ``median``, ``p10``, ``p90``, ``mean`` over seeds; ``low``, ``high``: interval of the median."""
         metrics: dict[str, dict[str, Any]] = self.summary["metrics"]
         return metrics
 
     @property
     def rates(self) -> dict[str, dict[str, Any]]:
-        """By outcome: ``count``, ``of``, ``rate``, ``low`` and ``high``."""
+        """Per outcome: ``count``, ``of``, ``rate``, and the interval of the rate, ``low`` and ``high``."""
         rates: dict[str, dict[str, Any]] = self.summary["rates"]
         return rates
 
@@ -91,9 +91,9 @@ class FinishedRun:
         return bool(self.steps == self.options["steps"])
 
     def record(self) -> Record:
-        """Its metrics.csv, which evidence does not have.
+        """The record in metrics.csv. Committed evidence has none.
 
         Raises:
-            UserError: when it is missing or unreadable.
+            UserError: when the record is missing or unreadable.
         """
         return Record.load(self.directory / METRICS)

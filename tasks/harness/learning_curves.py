@@ -1,6 +1,6 @@
-"""Learning curves: the errors over training, as a median over seeds with its band.
+"""Learning curves: the errors over training, as a median over seeds with a percentile band.
 
-Evidence has them in place of the record, whose size grows with seeds and ticks.
+Committed evidence has these curves instead of the record, whose size grows with seeds and evaluations.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from tasks.harness.record import Record
 from tasks.harness.statistics import bands
 
 ERRORS = {INTERPOLATION_ERROR: "#0072B2", EXTRAPOLATION_ERROR: "#D55E00"}
-"""What is shown, with colours that the colour-blind can tell apart."""
+"""The errors shown, in colours that colour-blind readers can distinguish."""
 SHOWN = (1e-16, 1e15)
-"""Where a logarithmic axis ends: an exact network's error is 0, a diverged one's infinite."""
+"""The ends of a logarithmic axis: the error of an exact network is 0, of a diverged one infinite."""
 STATISTICS = ("p10", "median", "p90")
 MOST_TICKS = 100
 
 
 def learning_curves(directory: Path) -> dict[str, np.ndarray]:
-    """``step`` and, for either error, ``<error>/p10``, ``/median`` and ``/p90``, ``(ticks,)`` each.
+    """``step`` and, for both errors, ``<error>/p10``, ``/median`` and ``/p90``, ``(evaluations,)`` each.
 
     Raises:
         UserError: when the directory has neither a record nor these curves.

@@ -21,40 +21,40 @@ class Record:
     seeds: np.ndarray
     """``(S,)``."""
     metrics: dict[str, np.ndarray]
-    """By metric, ``(T, S)``; NaN where a metric does not apply or has diverged."""
+    """Metric name to values, ``(T, S)``; NaN where a metric does not apply or has diverged."""
 
     def __getitem__(self, metric: str) -> np.ndarray:
         return self.metrics[metric]
 
     def errors(self, metric: str) -> np.ndarray:
-        """A metric of which less is better, ``(T, S)``, with inf where it is not finite: a diverged seed is worst."""
+        """An error metric, ``(T, S)``, with inf where it is not finite, so that a diverged seed ranks worst."""
         return np.nan_to_num(self[metric], nan=np.inf, posinf=np.inf)
 
     def chosen(self) -> tuple[np.ndarray, np.ndarray]:
-        """The evaluated step of every seed at which its validation error was lowest; indexes ``(T, S)`` metrics.
+        """The evaluated step with the lowest validation error of every seed, as an index into ``(T, S)`` metrics.
 
-        The step before training takes no part in the choice.
+        The evaluation before training is not a candidate.
         """
         first = 1 if len(self.steps) > 1 else 0
         ticks = first + self.errors(INTERPOLATION_ERROR)[first:].argmin(axis=0)
         return ticks, np.arange(len(self.seeds))
 
     def percent_of_random(self, metric: str) -> np.ndarray:
-        """The score of Trask et al. 2018: the chosen error in percent of the untrained network's, ``(S,)``.
+        """The score of Trask et al. 2018: the error at the chosen step in percent of the untrained one, ``(S,)``.
 
         NaN where the error of the untrained network is not finite.
         """
         errors = self.errors(metric)
         untrained = np.where(np.isfinite(errors[0]), errors[0], np.nan)
-        with np.errstate(divide="ignore", invalid="ignore"):  # it may be 0
+        with np.errstate(divide="ignore", invalid="ignore"):  # the untrained error may be 0
             return 100 * errors[self.chosen()] / untrained
 
     @classmethod
     def load(cls, path: Path) -> Record:
-        """Read metrics.csv; a last tick that is not whole, as a killed run may leave, is left out.
+        """Read metrics.csv. An incomplete last evaluation, which a killed run may leave, is ignored.
 
         Raises:
-            UserError: when the file is missing, is no such record, or was changed after it was written.
+            UserError: when the file is missing, is not a valid record, or was changed after it was written.
         """
         _check_unchanged(path)
         try:
@@ -71,9 +71,9 @@ class Record:
             ticks = len(values) // max(len(seeds), 1)
             table = values[: ticks * len(seeds)].reshape(ticks, len(seeds), len(names))
             if (table[:, :, 0] != table[:, :1, 0]).any() or (table[:, :, 1] != seeds).any():
-                raise ValueError("every tick must have one row for each seed, in the same order")
+                raise ValueError("every evaluated step must have one row for each seed, in the same order")
         except OSError as error:
-            raise UserError(f"no record {path}: {error.strerror}") from None
+            raise UserError(f"cannot read the record {path}: {error.strerror}") from None
         except ValueError as error:
             raise UserError(f"no readable record in {path}: {error}") from None
         metrics = {name: table[:, :, column] for column, name in enumerate(names) if column >= 2}

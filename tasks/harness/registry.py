@@ -1,4 +1,4 @@
-"""The tasks by name. Packages are imported only when asked for."""
+"""The tasks by name. The package of a task is imported only when the task is loaded."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ def rate(successes: np.ndarray) -> dict[str, float | int]:
     """A success rate with its Wilson 95 % interval.
 
     Args:
-        successes: one bool a seed, at least one.
+        successes: one bool per seed, for at least one seed.
     """
     count, of = int(np.sum(successes)), len(successes)
     low, high = _wilson(count, of)
@@ -23,7 +23,7 @@ def rate(successes: np.ndarray) -> dict[str, float | int]:
 
 @cache
 def _wilson(count: int, of: int) -> tuple[float, float]:
-    from scipy import stats  # takes a second, which the command line can do without
+    from scipy import stats  # takes a second to import; most commands do not need it
 
     interval = stats.binomtest(count, of).proportion_ci(CONFIDENCE, method="wilson")
     return float(interval.low), float(interval.high)
@@ -32,9 +32,9 @@ def _wilson(count: int, of: int) -> tuple[float, float]:
 def describe(values: np.ndarray) -> dict[str, float | None]:
     """Median, 10th and 90th percentile, mean, and a 95 % interval of the median.
 
-    The interval is the distribution-free one from order statistics, by inversion of the sign test; below 6 values no
-    such interval reaches 95 %, and it is the range of the values (93.75 % for 5). inf (a diverged seed) is the worst
-    value and takes part, NaN (no value) does not. Results that are not finite, or of no value, are None.
+    The interval is distribution-free: it uses order statistics and inverts the sign test. With fewer than 6 values no
+    such interval reaches 95 %, and the range of the values is given (93.75 % for 5). inf (a diverged seed) counts as
+    the worst value; NaN (no value) is ignored. A result is None if it is not finite or if there are no values.
     """
     x = np.sort(values[~np.isnan(values)].astype(np.float64))
     if not len(x):

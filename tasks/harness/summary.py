@@ -1,4 +1,4 @@
-"""summary.json: the statistics over seeds of what a task's score made of the record."""
+"""summary.json: statistics over seeds of the results that a task's score computes from the record."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def summary_table(summary: dict[str, Any], label: str) -> Table:
 
 
 def summarize(task: Task, config: Config, record: Record, score: Score, wall_seconds: float) -> dict[str, Any]:
-    """summary.json: the statistics over seeds of what ``task.score`` made of the record."""
+    """summary.json: statistics over seeds of the results that ``task.score`` computed from the record."""
     model_steps = config.seeds * int(record.steps[-1])
     return {
         "task": task.name,
@@ -40,7 +40,7 @@ def summarize(task: Task, config: Config, record: Record, score: Score, wall_sec
         "seeds": config.seeds,
         "steps": int(record.steps[-1]),
         "wall_seconds": round(wall_seconds, 3),
-        "model_steps_per_second": round(model_steps / max(wall_seconds, 1e-3), 1),  # some clocks tick seldom
+        "model_steps_per_second": round(model_steps / max(wall_seconds, 1e-3), 1),  # some clocks are coarse
         **over_seeds(score),
     }
 
@@ -54,6 +54,6 @@ def over_seeds(score: Score) -> dict[str, dict[str, Any]]:
 
 
 def per_seed(record: Record, score: Score) -> dict[str, np.ndarray]:
-    """The same results, one entry a seed: the columns of summary.csv."""
+    """The same results, one entry per seed: the columns of summary.csv."""
     outcomes = {name: outcome.astype(int) for name, outcome in score.outcomes.items()}
     return {"seed": record.seeds, **score.values, **outcomes}

@@ -1,4 +1,4 @@
-"""Result tables as Markdown and CSV, and the cells that they are made of."""
+"""Result tables as Markdown and CSV, and functions that format their cells."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def percent(rate: Mapping[str, Any]) -> str:
 
 
 def changed_options(options: Mapping[str, Any], reference: Config) -> dict[str, Any]:
-    """The options of a run that differ from those of ``reference``, but for its scale."""
+    """The options of a run that differ from those of ``reference``, except the options in ``SCALE``."""
     default = reference.to_dict()
     return {
         name: value for name, value in options.items() if name not in reference.SCALE and value != default.get(name)

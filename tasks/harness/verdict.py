@@ -1,7 +1,7 @@
-"""Verdicts: whether a published figure holds over our seeds, by a stated rule on intervals.
+"""Verdicts: whether a published figure holds over our seeds, by a fixed rule on intervals.
 
-A table that has a column ``verdict`` with these words is counted in the summary of the report. What was changed to get
-there (steps, optimiser) is told in the notes of a table; it does not change a verdict.
+The summary of the report counts the verdicts of every table that has a column ``verdict``. The notes of a table list
+what was changed from the published setting (steps, optimiser); such changes do not affect a verdict.
 """
 
 from __future__ import annotations
@@ -17,13 +17,16 @@ from tasks.harness.statistics import rate
 
 COLUMN = "verdict"
 TOLERANCE = 0.05
-"""What rounding to two digits can change in a published error."""
+"""Rounding to two digits can change a published error by this fraction."""
 LEAST_SEEDS = 5
-"""For a verdict on errors. The range of five values covers the median in 94 of 100 cases; of fewer, in at most 88."""
+"""The fewest seeds for a verdict on errors.
+
+The range of five values covers the median in 94 of 100 cases, the range of fewer values in at most 88.
+"""
 
 
 class Verdict(StrEnum):
-    """How our figure stands to a published one."""
+    """How our result compares with a published figure."""
 
     REPRODUCED = "reproduced"
     BETTER = "better"
@@ -31,9 +34,9 @@ class Verdict(StrEnum):
     UNDECIDED = "undecided"
     """Too few seeds, or seeds that disagree too much."""
     NOT_COMPARABLE = "not comparable"
-    """The data or the problem are others."""
+    """The data or the problem differ."""
     NO_FIGURE = "–"
-    """None was published."""
+    """No figure was published."""
 
 
 RATE_RULE = (
@@ -48,11 +51,11 @@ ERROR_RULE = (
 
 
 def of_rate(ours: Mapping[str, Any], count: int, of: int) -> Verdict:
-    """The verdict on a success rate, of which more is better.
+    """The verdict on a success rate (higher is better).
 
     Args:
         ours: a rate of summary.json.
-        count: the published successes, of so many.
+        count, of: the published number of successes, and of seeds.
     """
     theirs = rate(np.arange(of) < count)
     if ours["low"] > theirs["high"]:
@@ -61,12 +64,12 @@ def of_rate(ours: Mapping[str, Any], count: int, of: int) -> Verdict:
 
 
 def of_error(ours: Mapping[str, Any], published: float, seeds: int) -> Verdict:
-    """The verdict on an error, of which less is better.
+    """The verdict on an error (lower is better).
 
     Args:
         ours: a metric of summary.json.
         published: one figure, without an interval.
-        seeds: how many ours has.
+        seeds: our number of seeds.
     """
     if seeds < LEAST_SEEDS:
         return Verdict.UNDECIDED
@@ -76,11 +79,11 @@ def of_error(ours: Mapping[str, Any], published: float, seeds: int) -> Verdict:
 
 
 def of_bound(ours: Mapping[str, Any], bound: float, seeds: int) -> Verdict:
-    """The verdict on an error that was published as a bound ("near 0"): it holds when the whole interval is below it.
+    """The verdict on an error published as a bound ("near 0"): reproduced if our whole interval is within the bound.
 
     Args:
         ours: a metric of summary.json.
-        seeds: how many it has.
+        seeds: our number of seeds.
     """
     if seeds >= LEAST_SEEDS and _end(ours, "high") <= bound:
         return Verdict.REPRODUCED
@@ -88,11 +91,11 @@ def of_bound(ours: Mapping[str, Any], bound: float, seeds: int) -> Verdict:
 
 
 def of_order(smaller: Mapping[str, Any], larger: Sequence[Mapping[str, Any]], seeds: int) -> Verdict:
-    """The verdict on a published order: it holds when the one interval lies below all others, not by median alone.
+    """The verdict on a published order: reproduced if one interval, not only its median, lies below all others.
 
     Args:
         smaller: a metric of summary.json, published as smaller than each of ``larger``.
-        seeds: how many each has.
+        seeds: the number of seeds of each.
     """
     if seeds >= LEAST_SEEDS and all(_end(smaller, "high") < _end(other, "low") for other in larger):
         return Verdict.REPRODUCED
@@ -101,5 +104,5 @@ def of_order(smaller: Mapping[str, Any], larger: Sequence[Mapping[str, Any]], se
 
 
 def _end(ours: Mapping[str, Any], name: str) -> float:
-    """The median or an end of its interval; what is not finite is infinite."""
+    """The median or an end of its interval; None (not finite) becomes infinity."""
     return math.inf if ours[name] is None else ours[name]

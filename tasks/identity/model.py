@@ -1,4 +1,4 @@
-"""A network of one input, three hidden layers and one output, with any activation or arithmetic unit."""
+"""A network with one input, three hidden layers and one output, for any activation or arithmetic unit."""
 
 from __future__ import annotations
 

@@ -14,15 +14,15 @@ class Config(harness.Config):
     """Learn f(x) = x from the integers -5 to 5, and extrapolate to -20 to 20."""
 
     cell: Cell = "tanh"
-    """The activation of an MLP, or the arithmetic unit of all layers."""
+    """Activation of an MLP, or arithmetic unit of all layers."""
     seeds: int = 100
-    """How many seeds are trained at once."""
+    """Number of random seeds trained at once."""
     eval_every: int = 2000
     """Steps between two evaluations; the last step is always evaluated."""
     width: int = 8
     """Units in each of the three hidden layers."""
     learning_rate: float = 0.01
-    """Of Adam."""
+    """Learning rate of Adam."""
     init: Init = "glorot_uniform"
     """Initialisation of NAC and NALU layers; see nalu.init."""
 
@@ -31,7 +31,7 @@ class Config(harness.Config):
         self.require_positive("width", "learning_rate")
 
     def label(self) -> str:
-        """A short name of the setting."""
+        """A short name of the configuration."""
         return self.cell
 
 

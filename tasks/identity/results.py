@@ -26,7 +26,7 @@ INTEGERS = range(-TEST_LIMIT, TEST_LIMIT + 1)
 
 
 def score(config: Config, record: Record) -> Score:
-    """Mean absolute errors of every seed after the last step, as in the paper's figure: nothing is chosen."""
+    """Mean absolute errors of every seed after the last step, as in the paper's figure; no step is chosen."""
     values = {name: np.nan_to_num(record[name][-1], nan=np.inf, posinf=np.inf) for name in record.metrics}
     return Score(values, {"diverged": np.isinf(values["interpolation/error"])})
 
@@ -67,7 +67,7 @@ def tables(runs: Sequence[FinishedRun]) -> list[Table]:
 
 
 def _published(run: FinishedRun, runs: Sequence[FinishedRun]) -> tuple[str, str]:
-    """What the paper's figure shows of an activation, and whether it holds."""
+    """The finding of the paper's figure for an activation, and our verdict."""
     cell = run.options["cell"]
     if cell not in ACTIVATIONS:
         return "–", Verdict.NO_FIGURE
@@ -105,7 +105,7 @@ def figures(runs: Sequence[FinishedRun]) -> dict[str, Figure]:
         xlabel="input", ylabel="absolute error (median over seeds)",
         xlim=(-TEST_LIMIT, TEST_LIMIT), ylim=(0, TEST_LIMIT),
     )  # fmt: skip
-    # Sorted by error, so that the order of the legend is that of the lines.
+    # Sorted by error, so that the legend has the order of the lines.
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize="small")
     return {"figure-1": figure}
 

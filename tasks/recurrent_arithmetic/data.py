@@ -1,7 +1,7 @@
 """Sequences and targets: sums a and b of two fixed subsets of the inputs over all steps, and y = f(a, b).
 
-Trask et al. 2018, section 4.1 (recurrent); protocol of Madsen & Johansen and of Hoedt et al. (protocol of the MC-LSTM
-study): 10 inputs a step, subsets of 2 that share 1, inputs in [1, 2].
+Trask et al. 2018, section 4.1 (recurrent); protocol of Madsen & Johansen and of Hoedt et al. (the MC-LSTM study): 10
+inputs per step, subsets of 2 that share 1, inputs in [1, 2].
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tasks.arithmetic.problem import EXTRAPOLATION_SEED, VALIDATION_SEED, Operat
 from tasks.harness.streams import UniformStream
 
 LENGTHS = (10, 100, 1000)
-"""Of the test sequences; the first is the length of training, the last decides what is solved."""
+"""Lengths of the test sequences; the first is also the training length, the last decides which seeds are solved."""
 SUBSETS = Subsets(inputs=10, size=2, overlap=1)
 LOW, HIGH = 1.0, 2.0
 """Range of all inputs."""
@@ -26,7 +26,7 @@ class Data:
     Args:
         op: the operation.
         subsets: sizes of the subsets among the inputs of a step.
-        seeds: one a stream.
+        seeds: the random seeds, one per stream.
         length: steps of a training sequence.
         lengths: steps of the test sequences.
     """
@@ -57,16 +57,16 @@ class Data:
         return self.examples(self.uniform(step))
 
     def uniform(self, step: int) -> Tensor:
-        """The numbers from [0, 1) of which a step's batch is made, ``(S, B, length, inputs)``."""
+        """The uniform numbers from [0, 1) that a step's batch is made from, ``(S, B, length, inputs)``."""
         return self._stream.batch(step).to(self._device)
 
     def examples(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """What :meth:`batch` makes of the step's :meth:`uniform` numbers, in place."""
+        """The batch that belongs to a step's :meth:`uniform` numbers, which are overwritten."""
         x = u.mul_(HIGH - LOW).add_(LOW)
         return x, self._targets(x.sum(dim=-2), self._masks)
 
     def _targets(self, sums: Tensor, masks: Tensor) -> Tensor:
-        """From the inputs summed over the sequence, ``(..., B, inputs)``."""
+        """Targets from the inputs summed over the sequence, ``(..., B, inputs)``."""
         a, b = (masks @ sums.mT).unbind(dim=-2)
         return apply(self._op, a, b).unsqueeze(-1)
 

@@ -39,10 +39,10 @@ class Recurrent(nn.Module):
 
 
 def build(cell: Cell, inputs: int, hidden: int, init: Init) -> nn.Module:
-    """The network of one seed. Sums are kept by an additive unit; the output unit is what the name says.
+    """The network of one seed: a recurrent cell of an additive unit keeps the sums, the named unit is the output.
 
-    nac-mul has a NAC cell and a NAC-mul output, nmu a NAU cell and an NMU output, and so on for every unit with a front
-    of another kind; the baselines have a linear output.
+    nac-mul has a NAC cell and a NAC-mul output, nmu has a NAU cell and an NMU output, and so on for every unit with a
+    first layer of another kind. The baselines have a linear output.
     """
     if cell in BASELINES:
         return Recurrent(BASELINES[cell](inputs, hidden), nn.Linear(hidden, 1))

@@ -1,4 +1,4 @@
-"""The options of recurrent arithmetic, and the settings that suit each kind of cell."""
+"""The options of recurrent arithmetic, and the default hyperparameters of each kind of cell."""
 
 from __future__ import annotations
 
@@ -41,30 +41,29 @@ class Config(harness.Config):
     op: Operation = "add"
     """The operation f: a + b, a - b, a * b, a / b, a^2 or the square root of a."""
     cell: Cell = "nac"
-    """The recurrent cell, or the unit of the output behind the cell it is made for (nac-mul: a NAC with a NAC-mul
-    output; nmu: a NAU with an NMU output)."""
+    """Recurrent cell, or output unit after a matching cell (nac-mul: after a NAC; nmu: after a NAU)."""
     steps: int = 20_000
-    """Training steps of every seed (published: 100 000)."""
+    """Training steps per seed (published: 100 000)."""
     batch_size: int = 128
     """Sequences in a batch."""
     eval_size: int = 500
     """Sequences in each of the fixed evaluation sets."""
     hidden_size: int | None = None
-    """Size of the state; by default 2, and 16 for lstm, gru, rnn-tanh and rnn-relu."""
+    """Hidden size; by default 16 for lstm, gru, rnn-tanh and rnn-relu, else 2."""
     learning_rate: float | None = None
-    """The largest of Adam's, after warm-up and before cosine decay; by default 0.1 for nac, nac-mul and nalu, 0.01 for
-    nau and nmu, 0.02 for the others (published: 0.001, constant)."""
+    """Peak learning rate; by default 0.02 for lstm, gru and rnn-*, 0.01 for nau and nmu, else 0.1 (published: 0.001,
+    constant)."""
     warm_up: float = 0.1
-    """Over which part of the run the learning rate grows."""
+    """Fraction of the run used for learning-rate warm-up."""
     beta2: float | None = None
-    """Adam's decay of the second moment; by default 0.95 for nac, nac-mul, nalu, 0.99 for nau, nmu, else 0.999."""
+    """Adam's beta2; by default 0.999 for lstm, gru and rnn-*, 0.99 for nau and nmu, else 0.95."""
     bias_weight: float | None = None
-    """Training loss: variance of the error in the batch plus this weight times its squared mean; 1 is the mean squared
-    error (published); by default 0.01 for lstm, gru, rnn-tanh and rnn-relu, 0.001 for the others."""
+    """Loss: variance of the error plus this weight times its squared mean; 1 is mean squared error (published); by
+    default 0.01 for lstm, gru and rnn-*, else 0.001."""
     clip: float = 1.0
-    """Largest norm of each seed's gradient."""
+    """Gradient clipping: largest gradient norm per seed."""
     penalty: float = 0.01
-    """Weight of the sparsity regulariser of NAU and NMU; grows from 60 % to 80 % of the steps."""
+    """Weight of the sparsity regulariser of NAU and NMU; it grows between 60 % and 80 % of the steps."""
     init: Init = "glorot_uniform"
     """Initialisation of NAC and NALU layers; see nalu.init."""
 
@@ -83,13 +82,13 @@ class Config(harness.Config):
 
     @cached_property
     def recipe(self) -> Recipe:
-        """The settings given, else those of the cell."""
+        """The settings given, otherwise the defaults of the cell."""
         return self.chosen(
             BASELINE if self.cell in BASELINES else CLIPPED if self.cell in ("nau", "nmu") else SATURATING
         )
 
     def resolved(self) -> Config:
-        """With the settings of the cell where none are given."""
+        """The options, with the defaults of the cell where none are given."""
         return self.with_defaults(self.recipe)
 
     @property
@@ -102,7 +101,7 @@ class Config(harness.Config):
         return thresholds.of_sequences(self.op, SUBSETS, length, (LOW, HIGH))
 
     def label(self) -> str:
-        """A short name of the setting."""
+        """A short name of the configuration."""
         return f"{self.op}-{self.cell}"
 
 

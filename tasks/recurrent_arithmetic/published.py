@@ -8,6 +8,6 @@ PUBLISHED = {
     **{(op, "nac"): "near 0" for op in ("add", "sub")},
     **{(op, "nalu"): "near 0" for op in OPERATIONS if op != "div"},
 }
-"""Percent of random at 1000 steps: what is recalled of the paper's table."""
+"""Percent of random at 1000 steps, as in the paper's table."""
 NEAR_ZERO = 1.0
-"""What "near 0" is read as, in percent of random."""
+"""The largest percent of random that counts as "near 0"."""

@@ -87,7 +87,7 @@ _SCORE = f"percent_of_random/length_{LENGTHS[-1]}"
 
 
 def _published(run: FinishedRun) -> tuple[str, str]:
-    """What is recalled, and whether it holds."""
+    """The published figure, and our verdict."""
     options = run.options
     recalled = PUBLISHED.get((options["op"], options["cell"]))
     if recalled is None:
@@ -96,7 +96,7 @@ def _published(run: FinishedRun) -> tuple[str, str]:
 
 
 def figures(runs: Sequence[FinishedRun]) -> dict[str, Figure]:
-    """Error against sequence length by operation, relative to the threshold: below the line a median seed is solved."""
+    """Error relative to the threshold against length, by operation; below the line, the median seed is solved."""
     from matplotlib import colormaps
     from matplotlib.figure import Figure
 

@@ -10,7 +10,7 @@ from tasks.recurrent_arithmetic.model import BASELINES, Cell
 from tasks.recurrent_arithmetic.options import Config
 
 FRESH_SEED = 1000
-"""The tables begin here: the settings were chosen while looking at the results of seeds from 0 on."""
+"""First seed of the tables: the settings were chosen with results of the seeds from 0 on in view."""
 UNITS: dict[Operation, tuple[Cell, ...]] = {
     "add": ("nac", "nau", "nalu"),
     "sub": ("nac", "nau", "nalu"),
@@ -19,7 +19,7 @@ UNITS: dict[Operation, tuple[Cell, ...]] = {
     "square": ("nac-mul", "nmu", "nalu"),
     "root": ("nac-mul", "nalu"),
 }
-"""For each operation the units that could learn it."""
+"""The units that could learn each operation."""
 
 
 def _units(op: Operation, cell: Cell) -> Config:
@@ -34,7 +34,7 @@ _STANDARD = (
     *(_units(op, cell) for op, cells in UNITS.items() for cell in cells),
     *(_baseline("add", cell) for cell in BASELINES),
     *(_baseline("sub", cell) for cell in ("lstm", "gru")),
-    # The published loss, as a control.
+    # Controls with the published loss.
     *(replace(_units("add", cell), bias_weight=1.0) for cell in UNITS["add"]),
 )
 _QUICK = (

@@ -72,7 +72,7 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
 @torch.no_grad()
 def evaluate(config: Config, data: Data, model: Ensemble) -> dict[str, Tensor]:
     """Metrics of every seed, ``(S,)``."""
-    model.eval()  # units that draw noise draw none
+    model.eval()  # stochastic units draw no noise
     x, y = data.validation
     interpolation = squared_error(model(x, shared=True), y)
     errors = {n: squared_error(model(inputs, shared=True), targets) for n, (inputs, targets) in data.test.items()}

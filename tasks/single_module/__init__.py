@@ -1,4 +1,4 @@
-"""The single-module benchmark: one unit learns y = a op b on nine ranges, and must hold on nine others."""
+"""The single-module benchmark: one unit learns y = a op b on nine ranges and is tested on nine others."""
 
 from tasks.harness.contract import Task
 from tasks.single_module.options import SMOKE, Config

@@ -17,19 +17,19 @@ from tasks.harness.streams import UniformStream
 from tasks.single_module.ranges import Range
 
 BLOCK = 8
-"""Batches drawn at a time, which takes half as long as one by one."""
+"""Batches drawn at a time; this takes half as long as one by one."""
 
 
 class Data:
     """Training batches, and the fixed evaluation sets that all seeds share.
 
-    Members are ordered by range, then seed. All ranges of a seed are made from the same uniform numbers, as in the
-    published code, where a seed is that of a run of one range.
+    Members are ordered by range, then seed. All ranges of a seed use the same uniform numbers, as in the published
+    code, where every range is a separate run with the same seed.
 
     Args:
         op: the operation.
         ranges: R of them.
-        seeds: S of them, one a stream.
+        seeds: S of them, one per stream.
         inputs: the number of inputs; all but the first two are irrelevant.
     """
 
@@ -62,7 +62,7 @@ class Data:
         return self.examples(self.uniform(step))
 
     def uniform(self, step: int) -> Tensor:
-        """The numbers from [0, 1) of which a step's batch is made, ``(S, inputs, B)``."""
+        """The uniform numbers from [0, 1) that a step's batch is made from, ``(S, inputs, B)``."""
         block, within = divmod(step, BLOCK)
         if block != self._drawn:
             self._block = self._stream.batch(block).to(self._device)
@@ -70,9 +70,9 @@ class Data:
         return self._block[:, within]
 
     def examples(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """What :meth:`batch` makes of the step's :meth:`uniform` numbers."""
+        """The batch that belongs to a step's :meth:`uniform` numbers."""
         x = torch.addcmul(self._low, u, self._width).flatten(0, 1)
-        x = x.mT  # examples adjacent in memory: the products with few inputs are faster so
+        x = x.mT  # examples adjacent in memory: faster products with few inputs
         return x, self._targets(x)
 
     def _targets(self, x: Tensor) -> Tensor:

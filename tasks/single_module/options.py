@@ -1,4 +1,4 @@
-"""The options of the single-module benchmark, and how each unit is trained as published."""
+"""The options of the single-module benchmark, and the published training settings of each unit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tasks.single_module.ranges import RANGES, Range, RangeName
 
 @dataclass(frozen=True)
 class Recipe:
-    """The settings of one unit."""
+    """The training settings of one unit."""
 
     learning_rate: float = 1e-3
     penalty: Schedule | None = None
@@ -24,12 +24,12 @@ class Recipe:
     penalty_below: float = math.inf
     """A member is regularised only while its training loss is below this."""
     clip_gradient: float | None = None
-    """The largest absolute value of an entry of the gradient."""
+    """Entries of the gradient are clipped to this absolute value."""
     restarts: bool = False
-    """Whether members that are stuck begin anew, see :class:`nalu.Restart`."""
+    """Whether stuck members restart, see :class:`nalu.Restart`."""
 
     def penalty_at(self, progress: float) -> float:
-        """The weight of the regulariser at a part of the run, 0 to 1."""
+        """The weight of the regulariser at a fraction of the run, 0 to 1."""
         return 0.0 if self.penalty is None else self.penalty(progress)
 
 
@@ -38,7 +38,7 @@ RECIPES: dict[UnitName, Recipe] = {
     "npu": Recipe(learning_rate=5e-3),
     "realnpu": Recipe(learning_rate=5e-3),
 }
-"""What is not as for most units."""
+"""The units whose settings differ from the defaults of Recipe."""
 
 
 def recipe(cell: UnitName, op: BinaryOperation) -> Recipe:
@@ -57,17 +57,17 @@ class Config(harness.Config):
     cell: UnitName = "nac"
     """The unit."""
     steps: int = 50_000
-    """Training steps of every seed and range."""
+    """Training steps per seed and range."""
     batch_size: int = 128
     """Examples in a batch."""
     input_size: int = 2
-    """Number of inputs, of which two matter; published: 2, 10 and 100."""
+    """Number of inputs; only the first two matter (published: 2, 10 and 100)."""
     ranges: tuple[RangeName, ...] = get_args(RangeName)
-    """Where the inputs of training lie; every range is trained with every seed."""
+    """Ranges of the training inputs; every range is trained with every seed."""
     eval_size: int = 10_000
-    """Examples in each of the fixed evaluation sets, two a range."""
+    """Examples in each of the fixed evaluation sets, two per range."""
     learning_rate: float | None = None
-    """Of Adam; by default as published for the unit: 0.005 for npu and realnpu, 0.001 for others."""
+    """Learning rate of Adam; by default as published: 0.005 for npu and realnpu, else 0.001."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -85,16 +85,16 @@ class Config(harness.Config):
 
     @property
     def recipe(self) -> Recipe:
-        """How the unit is trained: as published, but for what is given."""
+        """The published settings of the unit, with the learning rate replaced if one is given."""
         published = recipe(self.cell, self.op)
         return published if self.learning_rate is None else replace(published, learning_rate=self.learning_rate)
 
     def resolved(self) -> Config:
-        """With the learning rate of the unit where none is given."""
+        """The options, with the learning rate of the unit if none is given."""
         return replace(self, learning_rate=self.recipe.learning_rate)
 
     def bounds(self) -> list[Range]:
-        """The ranges by their names."""
+        """The ranges that the option ``ranges`` names."""
         return [RANGES[name] for name in self.ranges]
 
     def threshold(self, name: RangeName, epsilon: float) -> float:
@@ -102,7 +102,7 @@ class Config(harness.Config):
         return thresholds.of_unit(self.op, RANGES[name].test, self.input_size, epsilon)
 
     def label(self) -> str:
-        """A short name of the setting."""
+        """A short name of the configuration."""
         return f"{self.op}-{self.cell}" + ("" if self.input_size == 2 else f"-{self.input_size}-inputs")
 
 

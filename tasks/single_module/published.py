@@ -1,7 +1,7 @@
 """What Mistry et al. 2022 (arXiv:2101.09530) published on the single-module benchmark.
 
-They show success rates as pictures, so that no published number stands beside ours. Their protocol says when a unit
-counts as solved.
+They show success rates only as plots, so there is no published number to compare with. Their protocol defines when a
+unit counts as solved.
 """
 
 from tasks.arithmetic.thresholds import UNIT_EPSILON

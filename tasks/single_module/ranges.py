@@ -1,4 +1,4 @@
-"""The nine ranges of the benchmark: where a unit is trained, and where it must hold (Mistry et al. 2022)."""
+"""The nine ranges of the benchmark: where a unit is trained, and where it is tested (Mistry et al. 2022)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Range:
 
     @property
     def name(self) -> str:
-        """The interval of training, in characters that command lines, CSV files and TensorBoard take as they are."""
+        """The training interval, in characters that need no escaping in command lines, CSV files and TensorBoard."""
         low, high = self.train
         return f"U{low:g}..{high:g}"
 
@@ -35,7 +35,7 @@ RANGES = {
         Range((10, 20), (20, 40)),
     )
 }
-"""By name, in the order of the tables."""
+"""Name to range, in the order of the tables."""
 
 RangeName = Literal[*RANGES]  # type: ignore[valid-type]  # the names are data
 """The names, as the type of an option."""

@@ -52,7 +52,7 @@ OUTCOMES = ("solved", "solved_strictly", "solved_ever")
 
 
 def _of_range(record: Record, name: RangeName) -> Record:
-    """The record that a run of one range alone would have left."""
+    """The record of one range, as if it had been run alone."""
     ending = f"/{name}"
     metrics = {metric.removesuffix(ending): x for metric, x in record.metrics.items() if metric.endswith(ending)}
     return Record(record.steps, record.seeds, metrics)
@@ -123,7 +123,7 @@ PANELS = (
     ("solved at step", "metrics", "solved_at_step"),
     ("sparsity error", "metrics", "weights/sparsity"),
 )
-"""Label, part of the summary, and name in it."""
+"""Axis label, part of the summary, and name of the result in it."""
 MARKERS = "osD^v<>Ph*"
 
 

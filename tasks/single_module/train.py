@@ -16,7 +16,7 @@ from tasks.single_module.options import Config
 from tasks.single_module.published import EPSILON
 
 EVAL_CHUNK = 512
-"""Examples of an evaluation that are computed at a time."""
+"""Number of examples that are evaluated at a time."""
 
 
 def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
@@ -78,8 +78,8 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
 
 @torch.no_grad()
 def evaluate(config: Config, data: Data, model: Ensemble, loss: Tensor) -> dict[str, Tensor]:
-    """Metrics of every seed, ``(S,)``: each on its worst range, and by range as ``<metric>/<range>``."""
-    model.eval()  # units that draw noise draw none
+    """Metrics of every seed, ``(S,)``: on its worst range, and on each range as ``<metric>/<range>``."""
+    model.eval()  # stochastic units draw no noise
     interpolation = evaluation_error(model, *data.validation)
     extrapolation = evaluation_error(model, *data.extrapolation)
     model.train()
@@ -105,7 +105,7 @@ def evaluate(config: Config, data: Data, model: Ensemble, loss: Tensor) -> dict[
 def evaluation_error(model: Ensemble, x: Tensor, y: Tensor) -> Tensor:
     """Mean squared error of every member, ``(R, S)``, on ``(R, N, inputs)`` and ``(R, N, 1)`` examples.
 
-    In chunks, which need little memory and stay in a processor's cache.
+    It is computed in chunks, which need little memory and stay in the processor's cache.
     """
     ranges, examples, _ = x.shape
     seeds = len(model) // ranges

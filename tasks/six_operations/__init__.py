@@ -1,4 +1,4 @@
-"""Six operations: one small network, or a choice of three, for sums, products, quotients, squares and roots."""
+"""Six operations: one small network, or one chosen of three, for sums, products, quotients, squares and roots."""
 
 from tasks.harness.contract import Task
 from tasks.six_operations.options import SMOKE, Config

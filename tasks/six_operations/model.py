@@ -1,4 +1,4 @@
-"""The networks of all seeds: three structures on one first layer, or three networks."""
+"""The networks of all seeds: three structures on a shared first layer, or three networks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One network for all operations: the three structures on one first layer, and a learned gate; ``--networks one``."""
+"""One network for all operations: three structures on a shared first layer, and a learned gate; ``--networks one``."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from tasks.six_operations.structures import ROW_MEAN, PowerReadout
 from tasks.six_operations.three_networks import STRUCTURES, Exponents, ThreeNetworks
 
 TINY = 1e-12
-"""Added to losses before their logarithm is taken."""
+"""Added to losses before their logarithm, which is finite then."""
 
 
 class OneNetwork(nn.Module):
-    """V h, h1^p h2^q from p = q and the same from p = -q, of the same h = W x; ``(..., inputs) -> (..., 3)``.
+    """V h, and h1^p h2^q twice: starting at p = q and at p = -q, with a shared h = W x; ``(..., inputs) -> (..., 3)``.
 
-    The last two are given as logarithms; ``softmax(gate)`` weighs the three.
+    The last two outputs are logarithms; ``softmax(gate)`` weights the three structures.
 
     Unlike in ThreeNetworks, the sums h are not divided by their typical size before they are raised to a power. The
-    degree p + q then changes the size of the result, too, and quickly comes near its value, before the gate closes on
-    another structure and before both rows are alike.
+    degree p + q then also changes the size of the result. So the degree quickly comes near its value, before the gate
+    settles on another structure and before the two rows become alike.
     """
 
     def __init__(self, inputs: int, exponents: Exponents) -> None:
@@ -32,7 +32,7 @@ class OneNetwork(nn.Module):
         self._build = partial(ThreeNetworks, inputs, exponents, typical=1 / (ROW_MEAN * inputs))
         networks = self._build()
         self.V = networks.sum.V
-        self.product = networks.product  # its rows serve all
+        self.product = networks.product  # all structures use its rows
         self.quotient = PowerReadout(
             networks.quotient.exponents,
             size=networks.quotient.size,
@@ -46,7 +46,7 @@ class OneNetwork(nn.Module):
 
     @torch.no_grad()
     def apart(self) -> ThreeNetworks:
-        """The same structures with a first layer each, so that they can be snapped."""
+        """The same structures, each with its own first layer, so that they can be snapped."""
         networks, W = self._build(), self.product.W
         networks.sum.V, networks.sum.W = self.V, nn.Parameter(W.clone())
         networks.product = self.product
@@ -59,8 +59,8 @@ class OneNetwork(nn.Module):
 def loss(outputs: Tensor, target: Tensor, gate: Tensor) -> Tensor:
     """The logarithms of the structures' losses, weighted by the gate: ``(S, B, 3), (S, B, 1), (S, 1, 3) -> (S,)``.
 
-    Its gradient moves the gate towards the structure of least loss, by ratio and not by size. The first layer follows
-    the structure that the gate prefers, however small that loss has become.
+    Its gradient moves the gate towards the structure with the smallest loss; what counts is the ratio of the losses,
+    not their size. The first layer follows the structure that the gate prefers, however small its loss has become.
     """
     return (gate.squeeze(1).softmax(dim=-1) * (three_networks.losses(outputs, target) + TINY).log()).sum(dim=-1)
 
@@ -72,7 +72,7 @@ def evaluate(
     """Metrics ``(S,)`` of the structure that the gate chose: as trained or snapped, whichever validates better.
 
     Args:
-        network: with stacked parameters.
+        network: the network, with the stacked parameters of all seeds.
     """
     gate = network.gate.squeeze(1).softmax(dim=-1)
     result = three_networks.evaluate(network.apart(), validation, extrapolation, only=gate.argmax(dim=-1))

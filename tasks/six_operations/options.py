@@ -1,4 +1,4 @@
-"""The options of six operations. The same ones serve all operations."""
+"""The options of six operations. All operations use the same settings."""
 
 from __future__ import annotations
 
@@ -17,23 +17,21 @@ class Config(SubsetSumsConfig):
     """Learn any of six operations on the sums of two subsets of the inputs, by a choice among three structures."""
 
     networks: Literal["one", "three"] = "one"
-    """one: the structures share a first layer, and a learned gate chooses; three: each is trained by itself, and
-    validation chooses."""
+    """one: structures share a first layer, a learned gate chooses; three: trained separately, validation chooses."""
     exponents: Exponents = "given"
-    """given: they start at 1 and keep their difference; learned: they start at 0.3, and nothing is kept."""
+    """given: exponents start at 1 and keep their difference; learned: they start at 0.3, nothing is fixed."""
     steps: int = 3000
-    """Training steps of every seed."""
+    """Training steps per seed."""
     learning_rate: float = 0.02
-    """The largest of Adam's, after warm-up and before cosine decay."""
+    """Peak learning rate of Adam, after warm-up and before cosine decay."""
     warm_up: float = 1 / 30
-    """Fraction of the run over which the learning rate grows."""
+    """Fraction of the run used for learning-rate warm-up."""
     beta1: float = 0.9
-    """Adam's decay of the first moment."""
+    """Adam's beta1."""
     beta2: float = 0.99
-    """Adam's decay of the second moment."""
+    """Adam's beta2."""
     mean_split: Split = "units"
-    """Optimise means of weights apart from their deviations: over the inputs of each layer, or over its inputs and
-    units."""
+    """Optimise means and deviations of weights separately, over each layer's inputs, or inputs and units."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -48,9 +46,9 @@ class Config(SubsetSumsConfig):
         return self.learning_rate * cosine(step, self.steps, self.warm_up)
 
     def label(self) -> str:
-        """A short name of the setting."""
+        """A short name of the configuration."""
         return f"{self.op}-{self.networks}"
 
 
 SMOKE = Config(networks="three", seeds=3, steps=40, eval_every=20, eval_size=200)
-"""A setting that trains in seconds and exercises everything."""
+"""A configuration that trains in seconds and exercises all parts of the task."""

@@ -19,7 +19,7 @@ from tasks.six_operations.published import best_single_unit
 from tasks.six_operations.three_networks import STRUCTURES
 
 NETWORKS = {"one": "one, gated", "three": "three"}
-"""How the table names them."""
+"""The names of the networks in the table."""
 
 
 def score(config: Config, record: Record) -> Score:
@@ -29,7 +29,7 @@ def score(config: Config, record: Record) -> Score:
 
 
 def outcomes(record: Record, threshold: float) -> dict[str, np.ndarray]:
-    """Which structure is chosen, and which seeds are solved if all structures stay as trained, ``(S,)`` each."""
+    """Which structure is chosen, and which seeds are solved without snapping, ``(S,)`` each."""
     chosen = record["chosen/head"][record.chosen()]
     first = 1 if len(record.steps) > 1 else 0
     trained = first + record.errors("unsnapped/interpolation")[first:].argmin(axis=0)

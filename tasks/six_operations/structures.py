@@ -1,7 +1,7 @@
-"""The structures: sums of two subsets of the inputs, and a fixed form of what is made of them.
+"""The structures: two sums over the inputs, combined in a fixed form.
 
-A structure is a small network rather than a unit. Its first layer has two rows; its second layer is a weighted sum, or
-a product of powers. Which structure fits an operation is left to validation or to a learned gate.
+A structure is a small network, not a unit. Its first layer has two rows; its second layer is a weighted sum or a
+product of powers. Validation or a learned gate chooses the structure that fits an operation.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from nalu.training.mean_split import with_mean
 from nalu.units.base import check_features
 
 HALF_WIDTH = 0.2
-"""First-layer weights start within this of their common start."""
+"""Initial first-layer weights differ from their common value by at most this."""
 ROW_MEAN = 0.25
-"""What the rows of powers keep as their mean; a choice of units."""
+"""The fixed mean of the rows of powers; an arbitrary choice of scale."""
 
 
 class AdditiveStructure(nn.Module):
@@ -43,12 +43,12 @@ class AdditiveStructure(nn.Module):
         nn.init.ones_(self.V)
 
     def effective_weights(self) -> dict[str, Tensor]:
-        """Both layers; how they share their product is not determined, before :meth:`snap_` decides it."""
+        """Both layers. Training determines only their product; :meth:`snap_` decides how they share it."""
         return {"": self.W, "output": self.V}
 
     @torch.no_grad()
     def snap_(self) -> None:
-        """Move the product of both layers to the nearest whole numbers: rows of -1, 0 and 1, where two suffice."""
+        """Round the product of both layers to whole numbers: two rows of -1, 0 and 1, if these suffice."""
         whole = (self.V @ self.W).round()
         first = whole.clamp(-1, 1)
         self.W.copy_(torch.cat([first, whole - first], dim=-2))
@@ -65,7 +65,7 @@ class AdditiveStructure(nn.Module):
 class PowerReadout(nn.Module):
     """``y = exp(scale + p log|h_1 / size| + q log|h_2 / size|)``, of two sums h; returns log y.
 
-    The second layer of a :class:`PowerStructure`, which tells more. Shapes: ``(..., 2) -> (..., 1)``.
+    The second layer of a :class:`PowerStructure`; see there. Shapes: ``(..., 2) -> (..., 1)``.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class PowerReadout(nn.Module):
         self.reset_exponents()
 
     def reset_exponents(self) -> None:
-        """Start at ``exponents``, with a scale of which y = h_1^p h_2^q."""
+        """Start at ``exponents``, with the scale that gives y = h_1^p h_2^q."""
         p, q = self.exponents
         nn.init.constant_(self.half_sum, (p + q) / 2)
         nn.init.constant_(self.half_difference, (p - q) / 2)
@@ -98,7 +98,7 @@ class PowerReadout(nn.Module):
         return torch.cat([self.half_sum + self.half_difference, self.half_sum - self.half_difference], dim=-1)
 
     def of_sums(self, h: Tensor) -> Tensor:
-        """The logarithm of the result, which loses nothing: a power is positive; ``(..., 2) -> (..., 1)``."""
+        """The logarithm of the result, which is positive; ``(..., 2) -> (..., 1)``."""
         return functional.linear(functional.log_abs(h / self.size), self.P) + self.scale
 
     def forward(self, h: Tensor) -> Tensor:
@@ -108,21 +108,21 @@ class PowerReadout(nn.Module):
 class PowerStructure(PowerReadout):
     """``y = exp(scale + p log|h_1 / size| + q log|h_2 / size|)`` with ``h = W x``; returns log y.
 
-    Where rows are free, their scale and the degree p + q are nearly the same thing: log h hardly varies beside its
-    mean. So the scale of each row is fixed by its mean, ``W = D - mean(D) + row_mean`` with D for the parameter
-    ``W_hat``, ``size`` is what a row typically sums to, and ``scale`` is learned. That is a gauge, not a bias: it could
-    be folded into a row of W, and :meth:`snap_` sets it so that the rows could as well be of -1, 0 and 1.
+    If the rows were free, their scale and the degree p + q would have nearly the same effect, because log h hardly
+    varies around its mean. So each row has a fixed mean, ``W = D - mean(D) + row_mean`` with D for the parameter
+    ``W_hat``; ``size`` is the typical sum of a row, and ``scale`` is learned. The scale is a gauge, not a bias: it
+    could be folded into a row of W, and :meth:`snap_` sets it so that the rows could as well be of -1, 0 and 1.
 
-    The exponents are learned as half their sum and half their difference. Where they start at the answer, the
-    difference had better keep its start: while the rows still resemble each other, unequal exponents can stand for
-    unequal rows, and the rows then never separate. Where they start below it, it is free.
+    The exponents are learned as half their sum and half their difference. If they start at the answer, the difference
+    should stay fixed: while the rows are still similar, unequal exponents can replace unequal rows, and the rows then
+    never separate. If they start below the answer, the difference is free.
 
     Shapes: ``(..., in_features) -> (..., 1)``; ``W_hat`` is ``(2, in_features)``, ``half_sum``,
     ``half_difference`` and ``scale`` are ``(1, 1)``.
 
     Args:
-        exponents: the start of p and q.
-        learn_difference: learn p - q too.
+        exponents: the initial p and q.
+        learn_difference: whether p - q is learned, too.
         typical: the size of a typical input.
         row_mean: the mean of each row.
 
@@ -158,7 +158,7 @@ class PowerStructure(PowerReadout):
 
     @property
     def W(self) -> Tensor:
-        """The rows, ``(2, in_features)``, of mean ``row_mean``."""
+        """The rows, ``(2, in_features)``, with mean ``row_mean``."""
         return with_mean(self.W_hat, self.row_mean)
 
     def effective_weights(self) -> dict[str, Tensor]:
@@ -169,9 +169,9 @@ class PowerStructure(PowerReadout):
 
     @torch.no_grad()
     def snap_(self) -> None:
-        """Move the rows to -1, 0 and 1 times a factor, which the scale undoes; p + q and p - q to the nearest half.
+        """Round the rows to -1, 0 and 1 times a factor, which the scale undoes; round p + q and p - q to halves.
 
-        A row whose rounded entries sum to nothing, or less, becomes NaN: its mean cannot be positive.
+        A row whose rounded entries sum to 0 or less becomes NaN, because its mean cannot be positive.
         """
         rows = self.effective_weights()[""].round().clamp(-1, 1)
         means = rows.mean(dim=-1, keepdim=True)
@@ -183,18 +183,18 @@ class PowerStructure(PowerReadout):
 
     @torch.no_grad()
     def refit_(self, x: Tensor, log_y: Tensor) -> None:
-        """For snapped rows, set the exponents anew, to the nearest quarters of their least squares on examples.
+        """For snapped rows, refit the exponents to examples by least squares, rounded to quarters.
 
-        Rows that overshoot, with entries beyond 0 and 1, and exponents that fall short make up for each other up to the
-        third order; snapping the rows alone leaves the exponents short.
+        Rows that overshoot (entries beyond 0 and 1) and exponents that are too small compensate each other up to the
+        third order. Snapping the rows alone leaves the exponents too small.
 
         Args:
             x: ``(N, in_features)``.
-            log_y: logarithms of what they should give, ``(..., N, 1)``.
+            log_y: logarithms of the targets, ``(..., N, 1)``.
         """
         logs = functional.log_abs(functional.linear(x, self.W) / self.size).double()
         logs, log_y = (values - values.mean(dim=-2, keepdim=True) for values in (logs, log_y.double()))
-        # The pseudo-inverse shares the exponent where both rows are the same; NaN rows stay NaN without it.
+        # The pseudo-inverse splits the exponent if both rows are equal. NaN rows still give NaN, by the other factors.
         exponents = torch.linalg.pinv((logs.mT @ logs).nan_to_num(), rtol=1e-6, hermitian=True) @ logs.mT @ log_y
         p, q = ((4 * exponents).round() / 4).split(1, dim=-2)
         self.half_sum.copy_((p + q) / 2)
@@ -204,7 +204,7 @@ class PowerStructure(PowerReadout):
 
     @torch.no_grad()
     def clip_(self) -> None:
-        """Give ``W_hat`` the mean of the rows, which changes nothing: rounding would let it wander off."""
+        """Reset the mean of ``W_hat``, which would drift by rounding; the rows do not change."""
         self.W_hat.copy_(self.W)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
-"""Three networks for one problem, one for each structure, of which validation chooses one: ``--networks three``.
+"""Three networks for one problem, one per structure; validation chooses one of them: ``--networks three``.
 
-This is a search over three structures, each trained by itself, and not a unit that learns its operation.
+This is a search over three separately trained structures, not a unit that learns its operation.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from tasks.six_operations.structures import AdditiveStructure, PowerStructure
 STRUCTURES = ("sum", "product", "quotient")
 Exponents = Literal["given", "learned"]
 LEARNED_START = 0.3
-"""Where learned exponents start: not at the answer of any operation, and below that of most."""
+"""Initial value of learned exponents: the answer of no operation, and below the answer of most."""
 BIAS_WEIGHT = 0.001
 LOSS_SCALE = 1e4
-"""Lifts the gradients of small relative errors above the constant in Adam's denominator; Adam ignores it else."""
+"""Lifts gradients of small relative errors above the epsilon of Adam, which otherwise ignores the scale of a loss."""
 
 
 class ThreeNetworks(nn.Module):
-    """V W x, h1^p h2^q from p = q, and the same from p = -q; ``(..., inputs) -> (..., 3)``.
+    """V W x, and h1^p h2^q twice: starting at p = q and at p = -q; ``(..., inputs) -> (..., 3)``.
 
-    The last two are given as logarithms.
+    The last two outputs are logarithms.
 
     Args:
         exponents: ``given``: p starts at 1, and p - q keeps its value; ``learned``: p starts at 0.3, and nothing is
@@ -58,7 +58,7 @@ def loss(outputs: Tensor, target: Tensor) -> Tensor:
     """The summed losses of the three networks, ``(S, B, 3), (S, B, 1) -> (S,)``; each learns from its own loss alone.
 
     The squared error in units of the targets' variance, and :func:`~tasks.arithmetic.loss.centred_loss` of the
-    logarithms: a wrong scale is the same error for every example, and would drown those that the rows have to learn.
+    logarithms: a wrong scale gives every example the same error, which would drown the errors that teach the rows.
     """
     total = squared_error(outputs[..., :1], target) / target.var(dim=(1, 2))
     log_target = functional.log_abs(target)
@@ -68,7 +68,7 @@ def loss(outputs: Tensor, target: Tensor) -> Tensor:
 
 
 def losses(outputs: Tensor, target: Tensor) -> Tensor:
-    """Each structure's centred loss divided by the variance of its targets (their logarithms), ``(S, 3)``."""
+    """Each structure's centred loss divided by the variance of its targets (powers: their logarithms), ``(S, 3)``."""
     log_target = functional.log_abs(target)
     parts = []
     for output, wanted in zip(outputs.split(1, dim=-1), (target, log_target, log_target), strict=True):
@@ -90,13 +90,13 @@ def evaluate(
     extrapolation: tuple[Tensor, Tensor],
     only: Tensor | None = None,
 ) -> dict[str, Tensor]:
-    """Errors ``(S,)`` of the candidate of lowest validation error.
+    """Errors ``(S,)`` of the candidate with the lowest validation error.
 
-    Candidates are the structures as trained, snapped, and snapped with exponents that are fitted anew.
+    Candidates are the structures as trained, snapped, and snapped with refitted exponents.
 
     Args:
-        model: of stacked parameters.
-        only: which structure of each seed may be a candidate, ``(S,)``; by default all.
+        model: the networks, with the stacked parameters of all seeds.
+        only: the one structure of each seed that may be a candidate, ``(S,)``; by default all.
     """
     snapped = inspection.snapped(model)
     refitted = copy.deepcopy(snapped)

@@ -57,7 +57,7 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
 
 
 def training_loss(config: Config, model: Ensemble, x: Tensor, target: Tensor) -> Tensor:
-    """What is minimised, ``(S, B, inputs), (S, B, 1) -> (S,)``."""
+    """The training loss, ``(S, B, inputs), (S, B, 1) -> (S,)``."""
     outputs = model(x)
     if config.networks == "three":
         return three_networks.loss(outputs, target)
@@ -66,7 +66,7 @@ def training_loss(config: Config, model: Ensemble, x: Tensor, target: Tensor) ->
 
 @torch.no_grad()
 def evaluate(config: Config, data: SubsetSums, model: Ensemble) -> dict[str, Tensor]:
-    """Metrics of every seed, ``(S,)``: those of the structure that is chosen."""
+    """Metrics of the chosen structure of every seed, ``(S,)``."""
     of_kind = three_networks.evaluate if config.networks == "three" else one_network.evaluate
     metrics = of_kind(model.template, data.validation, data.extrapolation)
     return {**metrics, "solved": metrics["extrapolation/error"] < config.threshold()}

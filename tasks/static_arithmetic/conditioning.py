@@ -1,4 +1,4 @@
-"""Are failures a matter of condition? The same unit, data and steps, with and without preconditioning."""
+"""Is ill-conditioning the cause of failures? The same unit, data and steps, with and without preconditioning."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ EXAMPLES = 10_000
 
 
 def comparisons(runs: Sequence[FinishedRun]) -> Studies:
-    """The runs of a study by cell and operation, then by arm: those that differ from a plain one in their arm alone.
+    """Runs that differ from a plain run only in their arm, by cell and operation, then by arm.
 
-    Where a run is there several times (other seeds, other steps), that of the most seeds counts.
+    If a comparison exists several times (other seeds, other steps), the one with the most seeds counts.
     """
     groups: dict[str, dict[Arm, FinishedRun]] = {}
     for run in sorted(runs, key=lambda run: run.options["seeds"]):
@@ -49,7 +49,7 @@ def comparisons(runs: Sequence[FinishedRun]) -> Studies:
 
 
 def arm_of(options: Mapping[str, Any]) -> Arm:
-    """Of a run's options."""
+    """The arm that a run's options select."""
     return options.get("mean_split", "none"), options.get("bias_weight", 1.0)
 
 
@@ -59,14 +59,14 @@ def arms_of(studies: Studies) -> list[Arm]:
 
 
 def name(arm: Arm) -> str:
-    """An arm in words."""
+    """The name of an arm in tables and figures."""
     split, weight = arm
     words = [] if split == "none" else [f"split {split}"]
     return ", ".join([*words, *([] if weight == 1 else [f"bias {weight:g}"])]) or "plain"
 
 
 def table(studies: Studies) -> Table:
-    """One row per cell and operation, two columns an arm: seeds solved and the median extrapolation error."""
+    """One row per cell and operation, two columns per arm: seeds solved and the median extrapolation error."""
     arms = arms_of(studies)
     rows = []
     for (cell, op), of_arm in studies.items():
@@ -94,14 +94,14 @@ def spectra(bounds: tuple[float, ...], inputs: int, bias_weight: float) -> dict[
     """Eigenvalues of the second moment of the inputs as Adam sees it, descending, by arm.
 
     The second moment is the Hessian of a linear unit's squared error. Adam divides each coordinate by its size, which
-    makes the diagonal 1; what remains is a matter of coordinates. Estimated from the task's validation inputs.
+    makes the diagonal 1; the remaining spread depends on the coordinates. Estimated from the task's validation inputs.
     """
     u = torch.from_numpy(np.random.RandomState(VALIDATION_SEED).uniform(size=(EXAMPLES, inputs)))
     x = spread(u, bounds)
     mean = x.mean(dim=0, keepdim=True)
     covariance = (x - mean).mT @ (x - mean) / EXAMPLES
     moment = covariance + mean.mT @ mean
-    # Deviations lie in a space of one dimension less than there are inputs; its last eigenvalue is 0.
+    # The space of deviations has one dimension less than there are inputs, so the last eigenvalue is 0.
     deviations = _scaled(with_mean(with_mean(moment, 0.0).mT, 0.0))[:-1]
     split = torch.cat([torch.ones(1, dtype=deviations.dtype), deviations]).sort(descending=True).values
     return {
@@ -118,7 +118,7 @@ def _scaled(matrix: Tensor) -> Tensor:
 
 
 def figure(studies: Studies) -> Figure:
-    """The spectrum, and the validation error over training with and without preconditioning, a panel a comparison."""
+    """The spectrum, and one panel per comparison: validation error over training with and without preconditioning."""
     from matplotlib.figure import Figure
 
     arms = arms_of(studies)

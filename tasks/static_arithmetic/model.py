@@ -1,4 +1,4 @@
-"""Two layers, inputs -> hidden -> 1, of every kind that the published tables compare."""
+"""Two-layer networks, inputs -> hidden -> 1, with every unit and activation that the published tables compare."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The options of static arithmetic, and the optimiser settings that suit each kind of cell."""
+"""The options of static arithmetic, and the default optimiser settings of each kind of cell."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ RECIPES = {
     "nau": Recipe(learning_rate=0.03, beta1=0.99, beta2=0.99, penalty=0.01),
     "nmu": Recipe(learning_rate=0.03, beta1=0.99, beta2=0.99, penalty=10.0),
 }
-"""By cell; LINEAR for the others."""
+"""Cell to recipe; the other cells use LINEAR."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,36 +45,34 @@ class Config(SubsetSumsConfig):
     """Learn y = f(a, b), where a and b are sums of two fixed subsets of the inputs, and extrapolate."""
 
     cell: Cell = "nalu"
-    """The unit of both layers, or of the second layer behind the unit that suits it (nac-mul: NAC, then NAC-mul; nmu:
-    NAU, then NMU), or the activation of an MLP."""
+    """Unit of both layers, or of the second (nac-mul after NAC, nmu after NAU), or activation of an MLP."""
     steps: int = 50_000
-    """Training steps of every seed; the published setting has 5 000 000."""
+    """Training steps per seed (published: 5 000 000)."""
     hidden_size: int = 2
     """Width of the hidden layer."""
     optimizer: Literal["adam", "sgd", "momentum"] = "adam"
     """Adam, plain SGD, or SGD with momentum 0.9."""
     learning_rate: float | None = None
-    """At the start; by default 0.03 for nau and nmu, 0.1 for the others (published: 0.001)."""
+    """Peak learning rate; by default 0.03 for nau and nmu, else 0.1 (published: 0.001)."""
     warm_up: float | None = None
-    """Fraction of the run over which the learning rate grows; by default 0."""
+    """Fraction of the run used for learning-rate warm-up; by default 0."""
     schedule: Literal["cosine", "constant"] = "cosine"
-    """Cosine decay to 0 over the run, or constant (published)."""
+    """Learning-rate schedule: cosine decay to 0 over the run, or constant (published)."""
     beta1: float | None = None
-    """Adam's decay of the first moment; by default 0.9 for nac, nac-mul and nalu, 0.99 for others (published: 0.9)."""
+    """Adam's beta1; by default 0.9 for nac, nac-mul and nalu, else 0.99 (published: 0.9)."""
     beta2: float | None = None
-    """Adam's decay of the second moment; by default 0.95 for nac, nac-mul and nalu, else 0.99 (published: 0.999)."""
+    """Adam's beta2; by default 0.95 for nac, nac-mul and nalu, else 0.99 (published: 0.999)."""
     mean_split: Split | None = None
-    """Optimise means of weights apart from their deviations: over the inputs of each layer, or over its inputs and
-    units; by default none."""
+    """Optimise means and deviations of weights separately, over each layer's inputs, or inputs and units; by default
+    none."""
     bias_weight: float = 1.0
-    """Training loss: variance of the error in the batch plus this weight times its squared mean; 1 is the mean squared
-    error (published)."""
+    """Loss: variance of the error plus this weight times its squared mean; 1 is mean squared error (published)."""
     penalty: float | None = None
     """Weight of the sparsity regulariser; by default as published: 0.01 for nau, 10 for nmu."""
     penalty_start: float = 0.6
-    """When the regulariser begins to grow, as a fraction of the steps (published: 0.2 for nmu, 0.001 for nau)."""
+    """Fraction of the steps after which the regulariser grows (published: 0.2 for nmu, 0.001 for nau)."""
     penalty_end: float = 0.8
-    """When it has grown to its full weight (published: 0.4 for nmu, 0.01 for nau)."""
+    """Fraction of the steps after which it has its full weight (published: 0.4 for nmu, 0.01 for nau)."""
     init: Init = "madsen_johansen"
     """Initialisation of NAC and NALU layers; see nalu.init."""
 
@@ -102,11 +100,11 @@ class Config(SubsetSumsConfig):
 
     @cached_property
     def recipe(self) -> Recipe:
-        """The optimiser settings: those given, else those of the cell."""
+        """The optimiser settings: those given, otherwise the defaults of the cell."""
         return self.chosen(RECIPES.get(self.cell, LINEAR))
 
     def resolved(self) -> Config:
-        """With the optimiser settings of the cell where none are given."""
+        """The options, with the optimiser settings of the cell where none are given."""
         return self.with_defaults(self.recipe)
 
     def learning_rate_at(self, step: int) -> float:
@@ -121,10 +119,10 @@ class Config(SubsetSumsConfig):
         return self.recipe.penalty * ramp(step, self.steps, self.penalty_start, self.penalty_end)
 
     def label(self) -> str:
-        """A short name of the setting."""
+        """A short name of the configuration."""
         split = {"none": "", "inputs": "-mean-split", "units": "-mean-split-units"}
         return f"{self.op}-{self.cell}{split[self.recipe.mean_split]}"
 
 
 SMOKE = Config(seeds=3, steps=40, eval_every=20, eval_size=200, learning_rate=0.01)
-"""A setting that trains in seconds and exercises everything."""
+"""A configuration that trains in seconds and exercises all parts of the task."""

@@ -1,4 +1,4 @@
-"""Published figures on static arithmetic, and with which runs they can be compared."""
+"""Published figures on static arithmetic, and the runs that they can be compared with."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tasks.harness.tables import changed_options
 from tasks.static_arithmetic.options import Config
 
 PROBLEM = ("input_size", "hidden_size", "subset_ratio", "overlap_ratio", "interpolation_range", "extrapolation_range")
-"""Options that pose the problem; the published figures are for their defaults."""
+"""Options that define the problem; the published figures are for their defaults."""
 
 
 def changed(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def changed(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def published_count(options: Mapping[str, Any]) -> int | None:
-    """Published successes, of SEEDS; None if there are none for this cell, or if the run poses another problem."""
+    """Published successes, out of SEEDS; None if none are known for this cell, or if the run has another problem."""
     if set(changed(options)) & set(PROBLEM):
         return None
     return successes(options["cell"], options["op"])

@@ -76,7 +76,7 @@ def _units(runs: Sequence[FinishedRun]) -> Table:
 
 
 def figures(runs: Sequence[FinishedRun]) -> dict[str, Figure]:
-    """Success rates of single units, ours with intervals beside the published ones; a study of preconditioning."""
+    """Success rates of single units beside the published ones, with intervals; the study of preconditioning."""
     units, studies = _kinds(runs)
     result = {"success": _success_figure(units)} if units else {}
     return {**result, "conditioning": conditioning.figure(studies)} if studies else result
@@ -103,7 +103,7 @@ def _success_figure(runs: Sequence[FinishedRun]) -> Figure:
 
 
 SERIES = (("this suite", "#0072B2", "o", -0.12), ("Madsen & Johansen 2020", "#D55E00", "s", 0.12))
-"""Label, colour, marker and horizontal offset; colours that the colour-blind can tell apart."""
+"""Label, colour, marker and horizontal offset; colours that colour-blind readers can distinguish."""
 
 
 def _success(axes: Axes, runs: Sequence[FinishedRun]) -> None:
@@ -142,7 +142,7 @@ def _published(run: FinishedRun) -> str:
 
 
 def _verdict(run: FinishedRun) -> Verdict:
-    """Against the threshold of the published count."""
+    """The verdict at the threshold that the published count used."""
     if run.options["cell"] not in MADSEN_JOHANSEN:
         return Verdict.NO_FIGURE
     count = published_count(run.options)

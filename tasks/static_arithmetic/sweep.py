@@ -10,11 +10,11 @@ from tasks.static_arithmetic.options import Config
 from tasks.static_arithmetic.published import MADSEN_JOHANSEN
 
 FRESH_SEED = 1000
-"""The tables begin here: the settings were chosen while looking at the results of seeds from 0 on."""
+"""First seed of the tables: the settings were chosen with results of the seeds from 0 on in view."""
 
 
 def _quick(op: Operation) -> tuple[Config, ...]:
-    """An addition unit for sums, a multiplication unit for the rest; only what can succeed soon gets many steps."""
+    """An addition unit for sums, a multiplication unit for the rest; only cells that soon succeed get many steps."""
     is_sum = op in ("add", "sub")
     cells: tuple[Cell, ...] = ("linear", "nac", "nalu", "nau" if is_sum else "nmu")
     soon = {"linear", "nac", "nau"} if is_sum else {"nmu"} if op in ("mul", "square") else set()
@@ -25,7 +25,7 @@ def _quick(op: Operation) -> tuple[Config, ...]:
 
 
 def _worth_trying(op: Operation) -> tuple[Cell, ...]:
-    """Of an operation: the cells that are made for it, or solved it for some seed in the study."""
+    """The cells that are made for an operation, or that solved it on some seed in the published study."""
     if op in ("add", "sub"):
         return ("linear", "nac", "nalu", "nau", "nmu")
     return ("nac-mul", "nalu", "nmu")

@@ -70,8 +70,8 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
 
 
 def training_loss(config: Config, prediction: Tensor, target: Tensor) -> Tensor:
-    """What is minimised, without the regulariser, ``(S, B, 1), (S, B, 1) -> (S,)``."""
-    if config.bias_weight == 1:  # the same number as below, with other rounding
+    """The training loss without the regulariser, ``(S, B, 1), (S, B, 1) -> (S,)``."""
+    if config.bias_weight == 1:  # equal to the loss below, except for rounding
         return squared_error(prediction, target)
     return centred_loss(prediction, target, config.bias_weight)
 
@@ -88,7 +88,7 @@ def build_optimizer(config: Config, parameters: Iterable[Tensor]) -> torch.optim
 @torch.no_grad()
 def evaluate(config: Config, data: SubsetSums, model: Ensemble) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Metrics of every seed, ``(S,)``, and the gates of its layers if it has any."""
-    model.eval()  # units that draw noise draw none
+    model.eval()  # stochastic units draw no noise
     x, y = data.validation
     interpolation = squared_error(model(x, shared=True), y)
     gates = inspection.gate_openness(model, x[:1000])

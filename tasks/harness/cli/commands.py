@@ -32,33 +32,36 @@ class List:
 
 @dataclass(frozen=True, kw_only=True)
 class Reproduce:
-    """Run the tables of all tasks, skipping what is complete, and report."""
+    """Train the runs of all tables, skip complete runs, and write the report."""
 
     profile: Literal["quick", "standard", "full"] = "quick"
     """quick: minutes. standard: an evening. full: the published numbers of seeds and steps."""
     tasks: tuple[str, ...] | None = None
-    """Only these tasks, by the names of `nalu list`; by default all."""
+    """Tasks to run, by their names in `nalu list`; by default all."""
     out: Path | None = None
-    """Where the runs and the report go; by default runs/<profile>."""
+    """Directory for the runs and the report; by default runs/<profile>."""
     workers: int | None = None
-    """Runs at a time, each on one thread; by default as many as there are cores."""
+    """Number of runs at a time, each on one thread; by default one per core."""
     engine: Literal["local", "ray"] = "local"
-    """What spreads the runs: processes on this machine, or Ray."""
+    """Run on processes of this machine, or on Ray."""
     address: str | None = None
-    """Ray's cluster, auto for the one that this machine belongs to; by default a new one on this machine."""
+    """Address of a Ray cluster, or auto to find this machine's; by default a new cluster on this machine."""
 
     def __post_init__(self) -> None:
         require(self.out is None or is_text(str(self.out)), f"--out must be a path in UTF-8, got {self.out}")
         require(self.workers is None or self.workers >= 1, f"--workers must be at least 1, got {self.workers}")
-        require(self.address is None or self.engine == "ray", f"--address is for --engine ray, got {self.address}")
+        require(
+            self.address is None or self.engine == "ray",
+            f"--address needs --engine ray, got {self.address}",
+        )
         require(
             self.address is None or self.workers is None,
             "--workers cannot be combined with --address: a cluster runs one worker per core",
         )
         known = [load_task(name).command for name in task_names()]
-        require(self.tasks != (), f"--tasks must be of {', '.join(known)}, got nothing")
+        require(self.tasks != (), f"--tasks must be among {', '.join(known)}, got nothing")
         for name in self.tasks or ():
-            require(name.replace("_", "-") in known, f"--tasks must be of {', '.join(known)}, got {name}")
+            require(name.replace("_", "-") in known, f"--tasks must be among {', '.join(known)}, got {name}")
 
     def __call__(self) -> None:
         """Run it."""
@@ -91,9 +94,9 @@ class Report:
     """Show the tables of finished runs beside the published figures."""
 
     runs: tyro.conf.Positional[tuple[Path, ...]] = (Path("runs"),)
-    """Run directories, or directories of them."""
+    """Run directories, or folders that contain them."""
     out: Path | None = None
-    """Write a page with all of it here, its tables and figures as files, and the evidence they are made from."""
+    """Directory for the HTML page, tables, figures and evidence; by default no files are written."""
 
     def __call__(self) -> None:
         """Run it."""
@@ -101,4 +104,4 @@ class Report:
 
 
 COMMANDS = {"list": List, "reproduce": Reproduce, "report": Report}
-"""By name; the commands of tasks come beside them."""
+"""Command name to command; each task adds its own."""

@@ -29,24 +29,24 @@ from tasks.harness.training.run import run
 from tasks.harness.training.signals import interrupt_on_sigterm
 
 TOO_LARGE = ("allocate memory", "out of memory", "Storage size calculation overflowed")
-"""What torch says, in errors of no type of their own, of tensors that do not fit."""
+"""Parts of torch's error messages for tensors that do not fit into memory; these errors have no type of their own."""
 MEMORY = "not enough memory for these sizes; try fewer --seeds, a smaller --seed-chunk, or smaller batches"
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """Where the record goes."""
+    """Where and how the run is trained and recorded."""
 
     out: Path | None = None
-    """The run directory; by default runs/<task>/ and a name made from the options."""
+    """Run directory; by default runs/<task>/ and a name made from the options."""
     resume: bool = False
-    """Continue the run in the directory; options that are not given are taken from it."""
+    """Continue the run in the directory; its stored options are the defaults."""
     overwrite: bool = False
     """Delete the run in the directory first."""
     seed_chunk: int | None = None
-    """Seeds that are trained together; fewer need less memory. By default the task's fastest number."""
+    """Number of seeds trained together; fewer need less memory; by default the task's fastest number."""
     processes: int = 1
-    """Split the seeds over so many processes; faster on a multi-core machine."""
+    """Split the seeds over this many processes; faster on a multi-core machine."""
 
     def __post_init__(self) -> None:
         require(
@@ -68,7 +68,7 @@ def console() -> NoReturn:
 
 
 def guarded(command: Callable[[], None]) -> NoReturn:
-    """Run a command and exit: with 0, with 2 and one line for an error of the user's, with 130 when interrupted."""
+    """Run a command and exit: with 0, with 2 and one line for a user error, or with 130 when interrupted."""
     interrupt_on_sigterm()
     _prepare_output()
     try:
@@ -78,7 +78,7 @@ def guarded(command: Callable[[], None]) -> NoReturn:
         message = "interrupted. Progress is saved; continue with --resume (nalu reproduce resumes by itself)"
         _fail(message, status=130)
     except BrokenPipeError:
-        os._exit(0)  # the reader of our output has seen enough
+        os._exit(0)  # the reader of our output has closed it
     except UserError as error:
         _fail(str(error))
     except MemoryError as error:
@@ -104,13 +104,13 @@ def _prepare_output() -> None:
 
 
 def parse_run(task: Task, arguments: Sequence[str], default: Config, program: str) -> tuple[Config, RunOptions]:
-    """The options of one run of a task; what is not given is taken from ``default``."""
+    """The options of one run of a task; options that are not given come from ``default``."""
     parsed: Any = parse(_options(task, default), arguments, program, _describe(task))
     return parsed.task, parsed.run
 
 
 def _options(task: Task, default: Config) -> type:
-    """The options of a task and those of where its record goes, side by side."""
+    """The options of a task, and of where and how it is run, side by side."""
     return make_dataclass(
         "Options",
         [
@@ -128,11 +128,11 @@ def _describe(task: Task) -> str:
 def _run_task(task: Task, arguments: Sequence[str], program: str) -> None:
     config, options = parse_run(task, arguments, task.config(), program)
     if options.resume and options.overwrite:
-        raise UserError("--resume and --overwrite exclude each other")
+        raise UserError("--resume and --overwrite cannot be combined; give one of them")
     directory = options.out or default_directory(task, config)
     if options.resume and (directory / CONFIG).exists():
         stored: Any = read_json(directory / CONFIG).get("config")
-        with contextlib.suppress(OptionError, TypeError):  # another task's run, or a damaged one: run() reports it
+        with contextlib.suppress(OptionError, TypeError):  # run() reports another task's run or a damaged one
             config, options = parse_run(task, arguments, task.config.from_dict(stored), program)
     with progress_bar() as progress:
         bar = progress.add_task(f"{task.command} {config.label()}", total=config.steps)

@@ -1,4 +1,4 @@
-"""Options from the command line, by tyro. What depends on the inside of tyro (its error panel) is here alone."""
+"""Command-line options, parsed by tyro. Only this file depends on tyro's internals (its error panel)."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ T = TypeVar("T")
 
 
 def parse(options: type[T], arguments: Sequence[str], program: str, description: str) -> T:
-    """Options from the command line. Paths may begin with ~, whole numbers may be written as 1e4.
+    """Parse options from the command line; a path may start with ~, and an integer may be written as 1e4.
 
     Raises:
-        UserError: in one line, in place of tyro's panel.
+        UserError: for wrong options; its one line replaces tyro's error panel.
     """
     with _one_line_errors(arguments, program):
         given = _whole_numbers(options, arguments)
@@ -33,10 +33,10 @@ def parse(options: type[T], arguments: Sequence[str], program: str, description:
 
 
 def parse_command(commands: Mapping[str, type], arguments: Sequence[str], program: str, description: str) -> Any:
-    """The options of one of several commands, of which the first argument names one.
+    """Parse the options of a command, which the first argument names.
 
     Raises:
-        UserError: as :func:`parse`.
+        UserError: for an unknown command or wrong options.
     """
     known: dict[str, Callable[..., Any]] = dict(commands)
     with _one_line_errors(arguments, " ".join([program, *arguments[:1]])):

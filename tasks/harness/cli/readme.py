@@ -1,6 +1,6 @@
 """``python -m tasks.harness.cli.readme``: put the committed tables into the READMEs that show them.
 
-A README shows a table between two comments, of which the first names the file::
+A README shows a table between two comments; the first one names the file::
 
     <!-- table: runs/reference/identity/table-1.md -->
     <!-- /table -->
@@ -24,16 +24,16 @@ TABLE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- /table -->)", flags=re.DO
 
 
 def readmes(root: Path = ROOT) -> Iterator[Path]:
-    """The README of the project and those of its tasks."""
+    """The READMEs of the project and of its tasks."""
     yield root / "README.md"
     yield from sorted((root / "tasks").glob("*/README.md"))
 
 
 def refreshed(text: str, root: Path = ROOT) -> str:
-    """The text of a README with every table as its file has it.
+    """The text of a README, with every table replaced by the content of its file.
 
     Raises:
-        UserError: when a file that it names is missing.
+        UserError: when the README names a file that is missing.
     """
 
     def table(match: re.Match[str]) -> str:
@@ -50,9 +50,9 @@ class Refresh:
     """Put the committed tables into the READMEs that show them."""
 
     def __call__(self) -> None:
-        """Rewrite the READMEs whose tables are not those of their files."""
+        """Rewrite the READMEs whose tables differ from their files."""
         if not (ROOT / "pyproject.toml").is_file():
-            raise UserError(f"this needs a checkout of the project, whose READMEs it writes, and {ROOT} is none")
+            raise UserError(f"this command rewrites READMEs and needs a checkout of the project, but {ROOT} is not one")
         for readme in readmes():
             before = read_text(readme)
             if (after := refreshed(before)) != before:

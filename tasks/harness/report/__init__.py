@@ -1,1 +1,1 @@
-"""Reports from the records of runs. Nothing here trains."""
+"""Reports from the records of runs. No module here trains."""

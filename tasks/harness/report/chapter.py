@@ -32,7 +32,7 @@ class Chapter:
 
 
 def make_chapter(task: Task, runs: Sequence[FinishedRun], problems: list[str]) -> Chapter:
-    """The tables and figures of a task's runs; what cannot be drawn is added to ``problems``."""
+    """The tables and figures of a task's runs; figures that cannot be drawn are added to ``problems``."""
     unfinished = [
         f"{label} ({run.steps} of {run.options['steps']} steps)"
         for run, label in zip(runs, labels(runs), strict=True)
@@ -40,23 +40,23 @@ def make_chapter(task: Task, runs: Sequence[FinishedRun], problems: list[str]) -
     ]
     tables = task.tables(runs)
     if unfinished:
-        note = f"Not finished, and shown as far as they are: {', '.join(unfinished)}."
+        note = f"Unfinished, shown with their results so far: {', '.join(unfinished)}."
         tables = [replace(table, notes=(*table.notes, note)) for table in tables]
     drawn = runs[:MOST_DRAWN]
     if len(drawn) < len(runs):
         problems.append(f"the figures of {task.name} show the first {len(drawn)} of {len(runs)} runs")
     try:
         figures = dict(task.figures(drawn))
-    except Exception as error:  # evidence has no record, and a stranger's results may be anything
+    except Exception as error:  # evidence has no record, and foreign results may contain anything
         missing = (
-            f"the figures of {task.name} are not drawn anew, they need more than the runs have: {describe_error(error)}"
+            f"the figures of {task.name} are not redrawn, because the runs lack data for them: {describe_error(error)}"
         )
         problems.append(sanitize(missing))
         figures = {}
     try:
         figures["learning-curves"] = draw_curves(drawn, task.title)
     except Exception as error:
-        problems.append(sanitize(f"the learning curves of {task.name} are not drawn anew: {describe_error(error)}"))
+        problems.append(sanitize(f"the learning curves of {task.name} are not redrawn: {describe_error(error)}"))
     for axes in [axes for figure in figures.values() for axes in figure.axes]:
-        axes.title.set_parse_math(False)  # an option's value between dollars is no formula
+        axes.title.set_parse_math(False)  # text between dollar signs in an option is not a formula
     return Chapter(task, runs, tables, figures)

@@ -1,4 +1,4 @@
-"""How a run is made again: the command for given options, or the profile that given runs are of."""
+"""Commands that repeat runs: the one for given options, or the one for the profile that consists of given runs."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def run_command(task: Task, config: Config) -> str:
             if task.config.from_dict(fewer).to_dict() == wanted:
                 options = fewer
         except ValueError:
-            continue  # what remains does not go together without this option
+            continue  # the remaining options are invalid without this one
     words = [word for name, value in options.items() for word in _words(name, value)]
     return shlex.join(["python", "-m", f"tasks.{task.name}", *words])
 
 
 def sweep_command(task: Task, configs: Sequence[Config]) -> str | None:
-    """``nalu reproduce`` with the profile that has just these configurations; None when there is none."""
+    """``nalu reproduce`` with the profile that has exactly these configurations; None if there is none."""
     for profile, sweep in task.sweep.items():
         if {_key(config) for config in sweep} == {_key(config) for config in configs}:
             return f"nalu reproduce --profile {profile} --tasks {task.command}"

@@ -1,4 +1,4 @@
-"""The figure of learning curves, one panel a run."""
+"""The figure of learning curves, one panel per run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COLUMNS = 6
 
 
 def draw_curves(runs: Sequence[FinishedRun], title: str) -> Figure:
-    """One panel a run: both errors over training, medians over seeds with the band from the 10th to 90th percentile."""
+    """One panel per run: both errors over training, medians over seeds with a band from 10th to 90th percentile."""
     from matplotlib.figure import Figure
 
     columns = min(len(runs), COLUMNS)
@@ -41,7 +41,7 @@ def draw_curves(runs: Sequence[FinishedRun], title: str) -> Figure:
 
 
 def labels(runs: Sequence[FinishedRun]) -> list[str]:
-    """A short name for every run, with the options that tell it from others of the same name."""
+    """A short name for every run, with the options that distinguish it from runs of the same name."""
     names = [load_task(run.task).config.from_dict(run.options).label() for run in runs]
     values: dict[tuple[str, str], set[str]] = {}  # of each option, over the runs of a name
     for name, run in zip(names, runs, strict=True):

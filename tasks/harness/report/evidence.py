@@ -1,4 +1,4 @@
-"""Evidence: the part of a run that is small enough to commit and enough to make its tables and figures again."""
+"""Evidence: the part of a run that is small enough to commit and sufficient to rebuild its tables and figures."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from tasks.harness.rundir.directory import default_directory
 
 
 def copy_evidence(run: FinishedRun, root: Path) -> None:
-    """Copy the results of a run to ``<root>/<task>/<label-hash>/``, with a short form of its learning curves.
+    """Copy the results of a run to ``<root>/<task>/<label-hash>/``, with condensed learning curves.
 
-    Tables (``*.csv``) among the files that the task's card names are copied, too. The folder is named after the
-    options, so that a run that is made again replaces its old copy. An unfinished run is not copied.
+    Tables (``*.csv``) that the task declares among its files are copied, too. The options determine the name of the
+    folder, so a repeated run replaces its old copy. An unfinished run is not copied.
     """
     if not (run.directory / SUMMARY).exists():
         return

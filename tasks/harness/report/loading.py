@@ -1,4 +1,4 @@
-"""Runs read for a report: from anywhere, perhaps moved, unfinished, of an older version or from a stranger."""
+"""Read runs for a report: from anywhere, possibly moved, unfinished, of an older version or from a stranger."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from tasks.harness.summary import over_seeds, per_seed
 from tasks.harness.terminal.sanitize import sanitize
 
 DEEPEST = 50
-"""Directories below the given ones."""
+"""Greatest depth of directories that are searched below the given ones."""
 
 
 def read_runs(directories: Sequence[Path]) -> tuple[list[FinishedRun], list[str]]:
-    """The runs at or below the given directories, and a line for each one that cannot be used.
+    """The runs at or below the given directories, and one line for each run that is skipped.
 
-    Their order is that of their options, so that a report is the same wherever they lie.
+    Runs are sorted by their options, so that a report does not depend on where they are stored.
 
-    A copy that is only evidence (a summary without its record) is left out where the run itself, or another copy of it,
-    was found.
+    A copy that is only evidence (a summary without its record) is omitted if the run itself or another copy of it was
+    found.
 
     Raises:
         UserError: when there is no run at all.
@@ -43,15 +43,15 @@ def read_runs(directories: Sequence[Path]) -> tuple[list[FinishedRun], list[str]
     problems: list[str] = []
     found = sorted({run for directory in directories for run in _find(directory, problems)})
     if not found:
-        nothing = f"no run found in {', '.join(map(str, directories))}; a run directory holds a {CONFIG}"
+        nothing = f"no run found in {', '.join(map(str, directories))}; a run directory contains a {CONFIG}"
         raise UserError("; ".join([nothing, *problems]))
     for directory in sorted(found, key=lambda directory: not (directory / METRICS).exists()):
         try:
             check_files(directory, directories)
             run = read_run(directory)
             check_table(run)
-        except Exception as error:  # a stranger's record may break any rule that a task counts on
-            problems.append(sanitize(f"left out {directory}: {describe_error(error)}"))
+        except Exception as error:  # a foreign record may break any rule that a task relies on
+            problems.append(sanitize(f"skipped {directory}: {describe_error(error)}"))
             continue
         if (directory / METRICS).exists() or _identity(run) not in found_already:
             runs.append(run)
@@ -60,13 +60,13 @@ def read_runs(directories: Sequence[Path]) -> tuple[list[FinishedRun], list[str]
 
 
 def read_run(directory: Path) -> FinishedRun:
-    """A run with its results and with options that its task has at present.
+    """A run with its results; its options must be valid for the current version of its task.
 
-    If its record is there, it is scored anew by the present code, as far as it goes: an unfinished run has results,
-    too. Evidence has the results that were scored once.
+    A run that has a record is scored again by the current code, even if it is unfinished. Evidence keeps its stored
+    results.
 
     Raises:
-        UserError: when the directory holds no such run.
+        UserError: when the directory contains no such run.
     """
     description = read_json(directory / CONFIG)
     summary, seeds = _stored_results(directory)
@@ -78,14 +78,14 @@ def read_run(directory: Path) -> FinishedRun:
         config = task.config.from_dict(description.get("config", {}))
     except (ValueError, ArithmeticError) as error:
         raise UserError(str(error)) from None
-    # The value of auto would be looked up, and fetched; a record has what it was. A device makes no difference.
+    # Resolving auto may look for data and download them; a record has the resolved value. The device does not matter.
     for field in fields(config):
         if field.name != "device" and getattr(config, field.name) == "auto":
-            raise UserError(f"its option {field.name} is auto; a record must hold the value that it had")
+            raise UserError(f"its option {field.name} is auto; a record must contain the resolved value")
     try:
         json.dumps([description, summary], allow_nan=False)
     except ValueError:
-        raise UserError(f"its {CONFIG} or {SUMMARY} has a number that is not finite") from None
+        raise UserError(f"its {CONFIG} or {SUMMARY} contains a number that is not finite") from None
     if not summary or (directory / METRICS).exists():
         results, seeds = _scored(task, config, Record.load(directory / METRICS))
         summary = {**summary, **results}
@@ -105,7 +105,7 @@ def _stored_results(directory: Path) -> tuple[dict[str, Any], dict[str, np.ndarr
 
 
 def _scored(task: Task, config: Config, record: Record) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """The results of a record over seeds and for every seed."""
+    """The results of a record: over all seeds, and for every seed."""
     check_record(record)
     try:
         score = task.score(config, record)
@@ -124,15 +124,15 @@ def _find(root: Path, problems: list[str]) -> list[Path]:
             found.append(directory)
         for link in (directory / child for child in below):
             if link.is_symlink() and (link / CONFIG).exists():
-                problems.append(sanitize(f"left out {link}: it is a link; name it to have it read"))
+                problems.append(sanitize(f"skipped {link}: it is a link; name it as an argument to include it"))
         if len(directory.relative_to(root).parts) >= DEEPEST and below:
-            problems.append(sanitize(f"left out what lies below {directory}: it is nested too deeply"))
+            problems.append(sanitize(f"skipped everything below {directory}: it is nested too deeply"))
             below.clear()
     return found
 
 
 def _unreadable(root: Path, error: OSError) -> str:
-    return sanitize(f"left out {error.filename or root}: {error.strerror or error}")
+    return sanitize(f"skipped {error.filename or root}: {error.strerror or error}")
 
 
 def _order(run: FinishedRun) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""The report as one page of HTML that needs nothing else: no network, no script, no file beside it."""
+"""The report as one self-contained HTML page: it needs no network, no script and no other file."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ class Picture:
     caption: str
     alt: str
     size: tuple[int, int]
-    """Width and height in pixels, so that nothing jumps while the page loads."""
+    """Width and height in pixels, so that the layout does not shift while the page loads."""
     data: str
     """The PNG in base64."""
 
     @classmethod
     def of(cls, figure: Figure, png: bytes) -> Self:
-        """The picture of a figure, described by the figure's own words."""
+        """The picture of a figure, described by its own title, labels and legend."""
         axes = [one for one in figure.axes if one.axison]
         title = figure.get_suptitle() or next((one.get_title() for one in axes if one.get_title()), "figure")
         caption = " ".join(title.split())
@@ -53,7 +53,7 @@ class Picture:
         )
         lines = {text for one in axes for text in one.get_legend_handles_labels()[1]}
         told = f"; lines: {', '.join(sorted(lines))}" if lines else ""
-        width, height = (int.from_bytes(png[at : at + 4], "big") for at in (16, 20))  # of the PNG's header
+        width, height = (int.from_bytes(png[at : at + 4], "big") for at in (16, 20))  # from the PNG's header
         size, data = (width, height), base64.b64encode(png).decode()
         return cls(caption, f"Chart. {caption}. {y or 'value'} against {x or 'setting'}{told}.", size, data)
 
@@ -62,10 +62,10 @@ def page(chapters: Sequence[Chapter], pictures: Mapping[str, Sequence[Picture]],
     """The page.
 
     Args:
-        pictures: by task.
+        pictures: task name to its pictures.
         problems: what could not be shown, one line each.
     """
-    # Whatever comes from a record may come from a stranger: everything that is filled in is escaped.
+    # Records may come from strangers, so everything that is filled in is escaped.
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     parts = [_part(chapter, pictures[chapter.task.name]) for chapter in chapters]
     total: Counter[Verdict] = sum((part["count"] for part in parts), Counter())
@@ -106,7 +106,7 @@ def _part(chapter: Chapter, pictures: Sequence[Picture]) -> dict[str, Any]:
 
 
 def _verdicts(table: Table) -> list[Verdict | None]:
-    """The verdict of every row; None where there is none to count."""
+    """The verdict of every row; None for a row without a verdict that counts."""
     words = {entry.value: entry for entry in COUNTED}
     if verdict.COLUMN not in table.header:
         return [None] * len(table.rows)
@@ -115,7 +115,7 @@ def _verdicts(table: Table) -> list[Verdict | None]:
 
 
 def _provenance(runs: Sequence[FinishedRun]) -> dict[str, str]:
-    """What the runs were made with, each value once."""
+    """The commits, versions and machines of the runs, each value once."""
 
     def each(values: list[str]) -> str:
         return ", ".join(dict.fromkeys(values))
@@ -137,7 +137,7 @@ def _provenance(runs: Sequence[FinishedRun]) -> dict[str, str]:
 
 
 def _commit(run: FinishedRun) -> str:
-    """Short, and whether files differed from it; config.json has it whole."""
+    """The commit, shortened, and whether files differed from it; config.json has the full commit."""
     recorded = run.description.get("git_commit")
     commit, *changed = (recorded if isinstance(recorded, str) else "outside a repository").split("-dirty")
     return commit[:12] + (" (changed)" if changed else "") if commit.isalnum() else sanitize(commit)

@@ -1,4 +1,4 @@
-"""Reports: what the records of runs give, as tables and figures, on the terminal, in files and on one page."""
+"""Reports: tables and figures from the records of runs, on the terminal, in files and on one page."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from tasks.harness.terminal.show import show
 
 PAGE = "index.html"
 MANY_PANELS = 60
-"""A figure of more is drawn coarser, so that its file stays small enough to be committed."""
+"""A figure with more panels is drawn at lower resolution, so that its file stays small enough to commit."""
 
 
-@np.errstate(all="ignore")  # a stranger's numbers are as large as they like
+@np.errstate(all="ignore")  # foreign numbers may be arbitrarily large
 def report(directories: Sequence[Path], out: Path | None = None) -> list[Chapter]:
     """Print the tables of all runs at or below the directories.
 
     With ``out``, write them there as Markdown and CSV, the figures as PNG, a page with all of it, and the evidence.
 
     Raises:
-        UserError: when there is no run, or none of which a table can be made.
+        UserError: when there is no run, or no run that gives a table.
     """
     runs, problems = read_runs(directories)
     chapters = []
@@ -39,8 +39,8 @@ def report(directories: Sequence[Path], out: Path | None = None) -> list[Chapter
         if of_task := [run for run in runs if run.task == name]:
             try:
                 chapters.append(make_chapter(load_task(name), of_task, problems))
-            except Exception as error:  # each gives a table by itself; together, strangers' runs may not
-                problems.append(sanitize(f"left out the runs of {name}, which give no table: {describe_error(error)}"))
+            except Exception as error:  # foreign runs may each give a table, but none together
+                problems.append(sanitize(f"skipped the runs of {name}, which give no table: {describe_error(error)}"))
     for chapter in chapters:
         for table in chapter.tables:
             show(table)
@@ -48,7 +48,7 @@ def report(directories: Sequence[Path], out: Path | None = None) -> list[Chapter
         _write(chapters, problems, out)
     print(*problems, sep="\n", end="\n" if problems else "")
     if not chapters:
-        others = f" ({len(problems) - 1} more are named above)" if len(problems) > 1 else ""
+        others = f" ({len(problems) - 1} more are listed above)" if len(problems) > 1 else ""
         raise UserError(f"no run can be used: {problems[0]}{others}")
     if out is not None:
         print(sanitize(f"report: {out / PAGE}"))
@@ -72,9 +72,9 @@ def _write(chapters: Sequence[Chapter], problems: list[str], out: Path) -> None:
             png = io.BytesIO()
             try:
                 with warnings.catch_warnings():
-                    warnings.filterwarnings("ignore", "Glyph .* missing")  # of an option in another script
+                    warnings.filterwarnings("ignore", "Glyph .* missing")  # an option may be in another script
                     figure.savefig(png, format="png", dpi=120 if len(figure.axes) <= MANY_PANELS else 80)
-            except Exception as error:  # what no axis can show is found only now
+            except Exception as error:  # values that no axis can show are found only now
                 problems.append(
                     sanitize(f"the figure {name} of {chapter.task.name} cannot be drawn: {describe_error(error)}")
                 )
@@ -86,5 +86,5 @@ def _write(chapters: Sequence[Chapter], problems: list[str], out: Path) -> None:
             try:
                 copy_evidence(run, out)
             except Exception as error:
-                problems.append(sanitize(f"the evidence of {run.directory} is not whole: {describe_error(error)}"))
+                problems.append(sanitize(f"the evidence of {run.directory} is incomplete: {describe_error(error)}"))
     write_text(out / PAGE, page(chapters, pictures, problems))

@@ -1,4 +1,4 @@
-"""Limits and checks of the records of strangers, before a report reads them."""
+"""Limits and checks for records from strangers, applied before a report reads them."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from tasks.harness.registry import load_task
 METRIC = ("median", "p10", "p90", "mean", "low", "high")
 RATE = ("count", "of", "rate", "low", "high")
 
-# A report reads no more than this, which is more than any published setting leaves.
+# Limits of what a report reads; no published setting reaches them.
 LARGEST_JSON = 2**23
 LARGEST_TABLES = 2**26
-"""Bytes of all the tables of a run."""
+"""Bytes of all tables of a run together."""
 LONGEST_LINE = 2**20
 MOST_COLUMNS = 2000
 MOST_SEEDS = 10_000
 
 
 def check_files(directory: Path, roots: Sequence[Path]) -> None:
-    """Raise a UserError unless the files of a run lie where they seem to, and are small enough to be read."""
+    """Raise a UserError unless a run's files are regular, within the given directories, and small enough to read."""
     tables = sorted(directory.glob("*.csv"))
     within = [root.resolve() for root in roots]
     for path in [directory / CONFIG, directory / SUMMARY, *tables]:
@@ -39,9 +39,9 @@ def check_files(directory: Path, roots: Sequence[Path]) -> None:
         except OSError as error:
             raise UserError(f"its {path.name} cannot be read: {error.strerror}") from None
         if not stat.S_ISREG(status.st_mode):  # a pipe or a device may never end
-            raise UserError(f"its {path.name} is no file")
+            raise UserError(f"its {path.name} is not a regular file")
         if not any(path.resolve().is_relative_to(root) for root in within):
-            raise UserError(f"its {path.name} is a link to elsewhere")
+            raise UserError(f"its {path.name} is a link out of the given directories")
         if path.suffix == ".json" and status.st_size > LARGEST_JSON:
             raise UserError(f"its {path.name} has {status.st_size} bytes, more than {LARGEST_JSON}")
     size = sum(table.stat().st_size for table in tables)
@@ -58,13 +58,13 @@ def _check_lines(table: Path) -> None:
         longest = max(map(len, lines), default=0)
     if columns > MOST_COLUMNS or longest > LONGEST_LINE:
         raise UserError(
-            f"its {table.name} has {columns} columns and lines of up to {longest} bytes, more than {MOST_COLUMNS} or "
-            f"{LONGEST_LINE}"
+            f"its {table.name} has {columns} columns and lines of up to {longest} bytes; the limits are {MOST_COLUMNS} "
+            f"and {LONGEST_LINE}"
         )
 
 
 def checked_summary(summary: dict[str, Any]) -> dict[str, Any]:
-    """The summary itself, when it is of the form that the tables read."""
+    """The summary itself, after a check that it has the form that the tables expect."""
 
     def numbers(name: str, keys: Sequence[str], or_none: tuple[None, ...]) -> bool:
         group = summary.get(name)
@@ -87,11 +87,11 @@ def checked_summary(summary: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_table(run: FinishedRun) -> None:
-    """Raise a UserError unless a run has the results that the tables are of; evidence of another version may not."""
+    """Raise a UserError unless a run has all results that its tables need; evidence of another version may not."""
     try:
         load_task(run.task).tables([run])
     except Exception as error:  # as in read_runs
-        raise UserError(f"a table needs more than it has: {describe_error(error)}") from None
+        raise UserError(f"it lacks a result that a table needs: {describe_error(error)}") from None
 
 
 def checked_digests(summary: dict[str, Any]) -> dict[str, str]:
@@ -105,7 +105,7 @@ def checked_digests(summary: dict[str, Any]) -> dict[str, str]:
 
 
 def check_record(record: Record) -> None:
-    """Raise a UserError unless a record can be scored: evaluated steps that ascend, and seeds that are seeds."""
+    """Raise a UserError unless a record can be scored: its evaluated steps ascend, and its seeds are valid."""
     if len(record.steps) < 2:
         raise UserError("it has no evaluated step yet")
     if (record.steps[1:] <= record.steps[:-1]).any():
@@ -113,7 +113,7 @@ def check_record(record: Record) -> None:
     if len(record.seeds) > MOST_SEEDS:
         raise UserError(f"its record has {len(record.seeds)} seeds, more than {MOST_SEEDS}")
     for name, counts in {"step": record.steps, "seed": record.seeds}.items():
-        if counts.min() < 0 or counts.max() > LARGEST:  # an infinite one reads as a negative one
+        if counts.min() < 0 or counts.max() > LARGEST:  # infinity is read as a negative number
             raise UserError(f"its record has an invalid {name}")
 
 

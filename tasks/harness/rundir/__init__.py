@@ -1,1 +1,1 @@
-"""A run's directory: begun, locked, recorded, checkpointed, resumed."""
+"""The run directory: creation, locking, recording, checkpoints, resuming."""

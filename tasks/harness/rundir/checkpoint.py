@@ -1,4 +1,4 @@
-"""Checkpoints: written whole or not at all, with the one before kept as a spare."""
+"""Checkpoints: written atomically; the previous one is kept as a spare."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SPARE = "checkpoint.previous.pt"
 
 @dataclass
 class Checkpoint:
-    """Where a run stands."""
+    """The state of a run after a step."""
 
     step: int
     wall_seconds: float
@@ -32,7 +32,7 @@ class Checkpoint:
 
 @dataclass
 class Checkpointer:
-    """Saves at intervals that keep the time spent on saving below two percent."""
+    """Saves checkpoints, at intervals that keep the time spent on saving below two percent."""
 
     directory: Path
     share: float = 0.02
@@ -92,11 +92,11 @@ def _read(path: Path) -> Checkpoint | str:
 
 
 def newest(directory: Path) -> Checkpoint | None:
-    """The newest whole checkpoint of a run, on the CPU; None when there is none. Damage is reported on stderr."""
+    """The newest intact checkpoint of a run, on the CPU, or None. Damaged files are reported on stderr."""
     found, damaged = None, []
     for name in (NAME, SPARE):
         if not (directory / name).exists():
-            continue  # none yet, or killed between two of them
+            continue  # none saved yet, or the run was killed between the two renames of save()
         read = _read(directory / name)
         if isinstance(read, Checkpoint):
             found = read

@@ -1,4 +1,4 @@
-"""Run directories: begun, resumed, refused, deleted. No run is ever overwritten silently."""
+"""Run directories: starting, resuming, refusing and deleting runs. No run is ever overwritten silently."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from tasks.harness.rundir.lock import HOLDER, LOCK
 
 
 def default_directory(task: Task, config: Config, root: Path = Path("runs")) -> Path:
-    """Where a run goes by default: ``<root>/<task>/<label>-<hash of the options>``."""
+    """The default directory of a run: ``<root>/<task>/<label>-<hash of the options>``."""
     options = json.dumps(config.to_dict(), sort_keys=True)
     return root / task.name / f"{config.label()}-{hashlib.sha256(options.encode()).hexdigest()[:8]}"
 
 
 def is_complete(directory: Path) -> bool:
-    """Whether the results of a run are there, whole and unchanged: its summary is written last."""
+    """Whether all results of a run are present and unchanged; its summary is written last."""
     return why_incomplete(directory) is None
 
 
 def why_incomplete(directory: Path) -> str | None:
-    """What is wrong with the results of a run; None if they are there, whole and unchanged."""
+    """What is wrong with the results of a run; None if all are present and unchanged."""
     try:
         run = FinishedRun.load(directory)
     except UserError as error:
@@ -40,14 +40,14 @@ def why_incomplete(directory: Path) -> str | None:
 
 
 def prepare(task: Task, config: Config, directory: Path, *, resume: bool, overwrite: bool) -> Checkpoint | None:
-    """Make the directory ready for a run that is not complete. It must exist, and be locked.
+    """Prepare the directory for a run that is not complete. The directory must exist and be locked.
 
     Returns:
-        The checkpoint to go on from; None to begin at the beginning.
+        The checkpoint to continue from; None to start from the beginning.
 
     Raises:
-        UserError: when the directory holds something else than what ``resume`` and ``overwrite`` say, or a record that
-            lacks what was trained before the checkpoint.
+        UserError: when the content of the directory does not match ``resume`` and ``overwrite``, or its record ends
+            before the checkpoint.
     """
     found = None
     if (directory / CONFIG).exists():
@@ -60,15 +60,15 @@ def prepare(task: Task, config: Config, directory: Path, *, resume: bool, overwr
                 _check_options(found, config, directory)
             if found is None and read_json(directory / CONFIG).get("status") == "complete":
                 raise UserError(
-                    f"the results in {directory} cannot be read, and there is no checkpoint to make them from; "
-                    "use --overwrite to begin anew"
+                    f"the results in {directory} cannot be read, and there is no checkpoint to rebuild them from; "
+                    "use --overwrite to start again"
                 )
         if found is None:
             delete_run(task, directory)
         elif found.step not in Record.load(directory / METRICS).steps:
             raise UserError(
-                f"{directory / METRICS} is damaged: it ends before step {found.step}, from which the run would go on; "
-                "use --overwrite to begin anew"
+                f"{directory / METRICS} is damaged: it ends before the checkpoint at step {found.step}; "
+                "use --overwrite to start again"
             )
     else:
         _check_empty(directory)
@@ -76,19 +76,19 @@ def prepare(task: Task, config: Config, directory: Path, *, resume: bool, overwr
 
 
 def check_place(directory: Path, *, resume: bool) -> None:
-    """Raise a UserError when a run can neither begin nor go on there; leaves no trace."""
+    """Raise a UserError when a run can neither start nor continue in the directory; changes nothing."""
     if directory.exists() and not directory.is_dir():
-        raise UserError(f"--out must be a directory, and {directory} is a file")
+        raise UserError(f"--out must be a directory, but {directory} is a file")
     if resume and not (directory / CONFIG).exists():
-        raise UserError(f"--resume needs a run to continue, and {directory} holds none")
+        raise UserError(f"--resume needs a run to continue, but {directory} contains none; omit --resume to start one")
     if directory.exists() and not (directory / CONFIG).exists():
         _check_empty(directory)
 
 
 def _check_empty(directory: Path) -> None:
-    """Raise a UserError when the directory holds anything but what a run leaves before it has begun."""
+    """Raise a UserError unless the directory contains only lock files and partial files, which runs leave there."""
     if set(directory.iterdir()) - {directory / LOCK, directory / HOLDER} - set(directory.glob(PARTIAL)):
-        raise UserError(f"{directory} holds other files than a run's; use another --out")
+        raise UserError(f"{directory} contains files that are not from a run; use another --out")
 
 
 def _check_options(found: Checkpoint, config: Config, directory: Path) -> None:
@@ -97,7 +97,7 @@ def _check_options(found: Checkpoint, config: Config, directory: Path) -> None:
         if found.options.get(name) != value:
             raise UserError(
                 f"{directory / CONFIG} has {flag(name)} {value}, and the checkpoint was made with {flag(name)} "
-                f"{found.options.get(name)}; use --overwrite to begin anew"
+                f"{found.options.get(name)}; use --overwrite to start again"
             )
 
 
@@ -111,14 +111,15 @@ def check_same(task: Task, config: Config, directory: Path) -> None:
         before = options.get(name) if isinstance(options, dict) else None
         if before != value:
             raise UserError(
-                f"{directory} was begun with {flag(name)} {before}, and cannot go on with {flag(name)} {value}"
+                f"{directory} was started with {flag(name)} {before} and cannot continue with {flag(name)} {value}; "
+                "use another --out"
             )
 
 
 def delete_run(task: Task, directory: Path) -> None:
-    """Delete what a run of the task writes, and nothing else.
+    """Delete the files that a run of the task writes, and no others.
 
-    config.json stays until the next run replaces it: what is half deleted is still a run, which can be deleted again.
+    config.json stays until the next run replaces it, so a half-deleted run is still a run, and can be deleted again.
     """
     names = [SUMMARY, SEED_SUMMARY, METRICS, METRICS_SHA256, checkpoint.NAME, checkpoint.SPARE, *task.files]
     for path in [*(directory / name for name in names), *directory.glob("events.out.tfevents.*")]:

@@ -1,4 +1,4 @@
-"""One process at a time trains in a run directory."""
+"""The lock of a run directory: only one process at a time trains there."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from filelock import FileLock, Timeout
 from tasks.harness.errors import UserError
 
 LOCK = ".lock"
-"""It stays in the directory; the operating system forgets the lock when its process ends, however that happens."""
+"""The file stays in the directory; the operating system releases the lock when the process ends, however it ends."""
 HOLDER = ".lock-holder"
-"""Who holds the lock, for the message to others."""
+"""Names the process that holds the lock, for the error message of other processes."""
 WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
-"""What a file system that cannot lock answers; runs on it go without."""
+"""Errors of file systems without locking; runs on these are not locked."""
 
 
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Make the directory if it is missing, and keep other processes out of it.
+    """Create the directory if it is missing, and keep other processes out of it.
 
     Raises:
         UserError: when another process trains there; the message names it.
@@ -40,7 +40,7 @@ def locked(directory: Path) -> Iterator[None]:
         if error.errno not in WITHOUT_LOCKS:
             raise
     try:
-        with suppress(OSError):  # it only names us to others; a full disk is reported by the run itself
+        with suppress(OSError):  # only for error messages; the run itself reports a full disk
             holder.write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
         yield
     finally:

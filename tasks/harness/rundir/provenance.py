@@ -1,4 +1,4 @@
-"""What a run was made with: versions, commit, machine."""
+"""The provenance of a run: versions, commit, machine."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def describe(device: torch.device) -> dict[str, Any]:
 
 
 def git_commit() -> str | None:
-    """The commit of the source tree, with ``-dirty`` when tracked files differ; None where git does not track it."""
+    """The commit of the source tree, with ``-dirty`` when tracked files differ; None if git does not track it."""
     git = shutil.which("git")
     if git is None:
         return None
     here = [git, "-C", str(Path(__file__).parent)]
-    # An installed package may lie in an environment that lies in some other repository.
+    # An installed package may be in an environment inside an unrelated repository.
     if subprocess.run([*here, "ls-files", "--error-unmatch", __file__], capture_output=True, check=False).returncode:
         return None
     command = [*here, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]

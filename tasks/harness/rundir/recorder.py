@@ -1,4 +1,4 @@
-"""Recording: metrics.csv, which is the truth, and TensorBoard, which is a view of it."""
+"""Recording: metrics.csv is the authoritative record, TensorBoard is a view of it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Recorder:
     """Consumes the snapshots of one run. Training never sees it.
 
     Args:
-        resumed_at: the step of the checkpoint that the run goes on from; later rows are dropped, for they come again.
+        resumed_at: the step of the checkpoint that the run continues from; later rows are dropped and recorded again.
     """
 
     def __init__(self, directory: Path, task: Task, config: Config, resumed_at: int | None = None) -> None:
@@ -51,7 +51,7 @@ class Recorder:
             self._tensorboard.close()
 
     def write(self, snapshot: Snapshot) -> None:
-        """Append one row per seed to metrics.csv, and the view of them to TensorBoard; at the end, further files."""
+        """Append one row per seed to metrics.csv and update TensorBoard; at the last step, write further files."""
         metrics = {name: values.detach().cpu().numpy() for name, values in snapshot.metrics.items()}
         lines = [] if self._length else [",".join(["step", "seed", *metrics])]
         columns = [[_cell(value) for value in values] for values in metrics.values()]
@@ -75,7 +75,7 @@ class Recorder:
         self._checksums.flush()
 
     def sync(self) -> None:
-        """Make sure that what was written survives a power cut; done before a checkpoint counts on it."""
+        """Flush the record to disk, so that it survives a power cut; called before a checkpoint is saved."""
         os.fsync(self._file.fileno())
 
     def finish(self, results: dict[str, float]) -> None:
@@ -83,17 +83,17 @@ class Recorder:
         self._tensorboard.finish(results)
 
     def _speed(self, step: int) -> float | None:
-        """Model-steps per second since the last tick."""
+        """Model-steps per second since the last evaluation."""
         last_step, last_time = self._last
         now = time.monotonic()
         self._last = (step, now)
-        if step == last_step or now == last_time:  # some clocks tick seldom
+        if step == last_step or now == last_time:  # some clocks are coarse
             return None
         return (step - last_step) * len(self._seeds) / (now - last_time)
 
 
 def _cell(value: np.generic) -> str:
-    """The shortest text that reads back as the same number; a truth value is 0 or 1."""
+    """The shortest text that reads back as the same number; a bool is 0 or 1."""
     return str(int(value)) if isinstance(value, np.bool_ | np.integer) else str(value)
 
 

@@ -1,8 +1,8 @@
 """The TensorBoard view of a run.
 
-Tags begin with the group of the metric vocabulary, so that all tasks are sorted alike. For a metric with one value a
-seed there are ``<metric>/median``, ``/p10`` and ``/p90`` over seeds, and ``/seed_<k>`` for the first few; for an
-outcome (solved or not) ``<metric>/fraction``.
+Tags begin with the group of the metric, so that all tasks are sorted alike. A metric has the tags ``<metric>/median``,
+``/p10`` and ``/p90`` over seeds, and ``/seed_<k>`` for the first few seeds. An outcome (solved or not) has the tag
+``<metric>/fraction``.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from tasks.harness.statistics import bands
 
 SINGLE_SEEDS = 3
 UNCOMPARED = ("device", "eval_every", "first_seed")
-"""Options left out of the table of hyper-parameters, which shows only a few columns at first."""
+"""Options omitted from the table of hyperparameters, which shows only a few columns at first."""
 HISTOGRAMS = 50
-"""At most so many a run, evenly spread over its ticks."""
+"""Largest number of histograms per run, evenly spread over its evaluations."""
 IMAGES = 10
 
 
@@ -36,7 +36,7 @@ class TensorBoard:
     """Writes the event files of one run."""
 
     def __init__(self, directory: Path, task: Task, config: Config, resumed_at: int | None) -> None:
-        # Events after the checkpoint come again; TensorBoard hides the old ones.
+        # Events after the checkpoint are written again; TensorBoard hides the old ones.
         self._writer = SummaryWriter(str(directory), purge_step=None if resumed_at is None else resumed_at + 1)
         self._config = config
         self._task = task
@@ -51,13 +51,13 @@ class TensorBoard:
         self._writer.close()
 
     def write(self, snapshot: Snapshot, metrics: dict[str, np.ndarray], speed: float | None) -> None:
-        """Add one tick."""
+        """Add one evaluation."""
         step = snapshot.step
         if not self._layout_written:
             self._writer.add_custom_scalars(_layout(metrics))
             self._layout_written = True
         for name, values in metrics.items():
-            if not is_curve(name):  # the points of a curve belong into one figure, not into charts over time
+            if not is_curve(name):  # the points of a curve belong in one figure, not in charts over time
                 self._scalars(name, values, step)
         if speed is not None:
             self._writer.add_scalar("speed/model_steps_per_second", speed, step)
@@ -74,14 +74,14 @@ class TensorBoard:
                 self._writer.add_figure(name, draw(), step)
 
     def finish(self, results: dict[str, float]) -> None:
-        """Add the run to the table of hyper-parameters, with its final results."""
+        """Add the run with its final results to the table of hyperparameters."""
         options = {
             name: value if isinstance(value, bool | int | float | str) else str(value)
             for name, value in {"task": self._task.name, **self._config.to_dict()}.items()
             if name not in UNCOMPARED
         }
         final = {f"final/{name}": value for name, value in results.items() if not is_curve(name)}
-        # The first summary would declare the columns of the whole table; without it they are those of all runs.
+        # The first summary would fix the columns of the whole table; without it, the table has the columns of all runs.
         _, *session = hparams(options, final)
         for summary in session:
             self._writer.file_writer.add_summary(summary)  # type: ignore[attr-defined]  # torch declares it None
@@ -100,13 +100,13 @@ class TensorBoard:
             self._writer.add_scalar(f"{name}/seed_{seed}", value, step)
 
     def _turn(self, step: int, most: int) -> bool:
-        """Whether this tick is one of about ``most`` evenly spread over the run."""
+        """Whether this evaluation is one of about ``most`` evenly spread over the run."""
         tick = -(-step // self._config.eval_every)
         return tick % -(-self._config.num_evaluations // most) == 0 or step == self._config.steps
 
 
 def show_figures(directory: Path, figures: Mapping[str, Figure]) -> None:
-    """Put the figures of a report into TensorBoard's images, in place of those of an earlier report."""
+    """Show the figures of a report as TensorBoard images, replacing those of an earlier report."""
     events = directory / "tensorboard"
     for old in events.glob("events.out.tfevents.*"):
         old.unlink()
@@ -116,7 +116,7 @@ def show_figures(directory: Path, figures: Mapping[str, Figure]) -> None:
 
 
 def _layout(metrics: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Custom charts: the errors side by side, each a median with its band. Alike in all tasks, whose charts mix."""
+    """Custom charts: the errors side by side, each a median with its band; alike in all tasks, which share charts."""
     outcomes = [name for name, values in metrics.items() if values.dtype == np.bool_]
     values = [name for name in metrics if name not in (*outcomes, *ERRORS) and not is_curve(name)]
     training = [name for name in values if group(name) in TRAINING_GROUPS]
@@ -134,13 +134,13 @@ def _layout(metrics: dict[str, np.ndarray]) -> dict[str, Any]:
 
 
 def _logarithm(name: str) -> str:
-    """The tag of an error's decimal logarithm: custom charts open with linear axes, on which errors cannot be seen."""
+    """The tag of an error's decimal logarithm: custom charts open with linear axes, on which errors are unreadable."""
     group, _, rest = name.rpartition("/")
     return f"{group}/log10_{rest}"
 
 
 def _weights(snapshot: Snapshot) -> dict[str, torch.Tensor]:
-    """Effective weights by tag, each with a first axis of seeds."""
+    """Tag to effective weights, with seeds as the first axis."""
     weights = inspection.effective_weights(snapshot.model)
     return {f"weights/{name or 'W'}": W if W.ndim == 3 else W.unsqueeze(0) for name, W in weights.items()}
 

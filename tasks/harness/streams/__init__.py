@@ -1,3 +1,3 @@
-"""Random training data: independent streams, one a seed."""
+"""Random training data: independent streams, one per seed."""
 
 from tasks.harness.streams.uniform import UniformStream as UniformStream

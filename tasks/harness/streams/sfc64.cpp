@@ -1,5 +1,5 @@
 // Uniform floats from SFC64 (Doty-Humphrey), several generators at a time in the lanes of vector registers.
-// The numbers are those that streams.py makes with NumPy.
+// The numbers equal those that uniform.py draws with NumPy.
 
 #include <cstdint>
 #include <cstring>
@@ -7,14 +7,14 @@
 #ifdef __AVX512F__
 constexpr int LANES = 8;
 #else
-constexpr int LANES = 4;  // twice as fast with registers of 256 bits as vectors that need two of them
+constexpr int LANES = 4;  // with 256-bit registers, twice as fast as vectors that need two of them
 #endif
-constexpr int GROUP = 8;  // rows are padded to a multiple of it, and so of LANES
-constexpr int DRAWS = 16;  // per generator at a time: so many stay in the fastest cache
+constexpr int GROUP = 8;  // rows are padded to a multiple of GROUP, which is a multiple of LANES
+constexpr int DRAWS = 16;  // per generator at a time: few enough for the fastest cache
 constexpr int FLOATS = 2 * DRAWS;
 typedef uint64_t Lanes __attribute__((vector_size(8 * LANES)));
 
-// state: a, b, c and the counter, (4, rows) with rows padded to a multiple of GROUP; goes on by (columns + 1) / 2 draws.
+// state: a, b, c and the counter, (4, rows) with rows padded to a multiple of GROUP; advances by (columns + 1) / 2 draws.
 // out: (rows, columns) numbers in [0, 1).
 extern "C" void fill(uint64_t *state, float *out, int64_t rows, int64_t columns) {
     const int64_t padded = (rows + GROUP - 1) / GROUP * GROUP;
@@ -44,7 +44,7 @@ extern "C" void fill(uint64_t *state, float *out, int64_t rows, int64_t columns)
                 for (int k = 0; k < FLOATS; k++) floats[k] -= 1.0f;
                 float *to = out + (row + lane) * columns + column;
                 if (count == FLOATS)
-                    std::memcpy(to, floats, sizeof floats);  // of a size known beforehand: one store
+                    std::memcpy(to, floats, sizeof floats);  // size known at compile time: one store
                 else
                     std::memcpy(to, floats, count * sizeof(float));
             }

@@ -1,7 +1,6 @@
-"""SFC64, the generator of the training data, for many seeds at once: several times as fast as one after another.
+"""SFC64, the generator of the training data, for many seeds at once: several times as fast as seed after seed.
 
-``sfc64.cpp`` is compiled when it is first needed, which takes less than a second; where that fails, NumPy's generators
-do the same.
+``sfc64.cpp`` is compiled at first use, in less than a second. If that fails, NumPy's generators draw the same numbers.
 """
 
 from __future__ import annotations
@@ -20,16 +19,16 @@ from nalu.training.scratch import scratch_folder
 SOURCE = Path(__file__).with_suffix(".cpp")
 OPTIONS = ("-O3", "-march=native", "-std=c++17", "-shared", "-fPIC")
 GROUP = 8
-"""As in the source."""
+"""The same as in ``sfc64.cpp``."""
 
 
 def is_available() -> bool:
-    """Whether it could be compiled here."""
+    """Whether ``sfc64.cpp`` could be compiled on this machine."""
     return _compiled() is not None
 
 
 class Together:
-    """Generators of several rows, where available; each goes on from where its NumPy generator is."""
+    """Compiled generators, one per row; each continues from the state of its NumPy generator."""
 
     def __init__(self, generators: Sequence[np.random.SFC64]) -> None:
         self._state = np.zeros((4, -(-len(generators) // GROUP) * GROUP), np.uint64)
@@ -37,7 +36,7 @@ class Together:
             self._state[:, row] = generator.state["state"]["state"]
 
     def fill(self, out: np.ndarray) -> None:
-        """Uniform numbers in [0, 1) for ``out``, ``(rows, columns)``, contiguous, float32; one row a generator."""
+        """Uniform numbers in [0, 1) for ``out``, ``(rows, columns)``, contiguous, float32; one row per generator."""
         fill = _compiled()
         assert fill is not None
         fill(self._state.ctypes.data, out.ctypes.data, *out.shape)

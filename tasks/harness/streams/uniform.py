@@ -1,7 +1,7 @@
-"""Random training data, one independent stream a seed.
+"""Random training data, one independent stream per seed.
 
-Batch t of seed k is a pure function of (k, t): a seed sees the same numbers alone or among a hundred, in this run or
-in a resumed one, and no generator state needs to be kept.
+Batch t of seed k is a pure function of (k, t). A seed sees the same numbers alone or among a hundred seeds, in a new
+or a resumed run, and no generator state needs to be saved.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from tasks.harness.streams import sfc64
 BATCHES_PER_SEEDING = 64
 """Batches drawn from one seeding of a generator."""
 MIN_COMPILED_NUMBERS = 2**26
-"""Numbers from which on the tenths of a second of compiling a faster generator are won back."""
+"""From this many numbers on, a faster generator repays the tenths of a second that compiling it takes."""
 
 
 class UniformStream:
-    """Uniform numbers in [0, 1), float32, ``(S, *shape)`` a step.
+    """Uniform numbers in [0, 1), float32, ``(S, *shape)`` per step.
 
     Args:
-        seeds: one a stream.
-        shape: of one batch of one seed.
-        domain: separates streams of the same seed that serve different ends.
+        seeds: the random seeds, one per stream.
+        shape: the shape of one batch of one seed.
+        domain: separates streams of the same seed that serve different purposes.
     """
 
     def __init__(self, seeds: Sequence[int], shape: Sequence[int], *, domain: int = 0) -> None:
@@ -63,7 +63,7 @@ class UniformStream:
 
 @dataclass(frozen=True)
 class _OneByOne:
-    """Generators without a compiler."""
+    """NumPy generators, one per row, which need no compiler."""
 
     generators: Sequence[np.random.SFC64]
 

@@ -1,1 +1,1 @@
-"""Many runs: here, several at a time, or on a cluster."""
+"""Many runs: several at a time on this machine, or on a cluster."""

@@ -1,4 +1,4 @@
-"""How long a sweep will take, from a short measurement on this machine."""
+"""Estimate how long a sweep will take, from a short measurement on this machine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WORKER_START = 5.0
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds, of one run."""
+    """The cost of one run, in seconds."""
 
     start: float
     """Until training begins: imports, data, networks and the evaluation before the first step."""
@@ -27,10 +27,10 @@ class Cost:
 
 
 def estimate(jobs: Sequence[Job], workers: int) -> float:
-    """Seconds that the jobs will take, roughly: one of each task is measured and stands for the others.
+    """Roughly the seconds that the jobs will take. One job of each task is measured and represents the others.
 
-    A half-done job counts whole. A task that cannot be measured, because its data are missing, counts nothing: the
-    sweep will tell.
+    A half-done job counts in full. A task that cannot be measured, because its data are missing, counts as 0; the
+    sweep will report the error.
     """
     lengths = []
     for name in dict.fromkeys(job.task for job in jobs):
@@ -47,15 +47,15 @@ def estimate(jobs: Sequence[Job], workers: int) -> float:
 
 
 def measure(job: Job) -> Cost:
-    """Train a few steps and then more, on one thread as a worker does."""
+    """Measure a job: train a few steps and then more, on one thread like a worker."""
     import torch
 
     task, threads = load_task(job.task), torch.get_num_threads()
 
     def seconds(steps: int, state: State | None = None) -> tuple[float, State]:
-        """Until the first tick; without ``state`` it is the one before training."""
+        """Seconds until the first evaluation; without ``state``, this is the one before training."""
         begun = time.monotonic()
-        # One step more than is run: some tasks evaluate more after the last one.
+        # One step more than is run, because some tasks evaluate more after the last step.
         snapshot = next(task.train(replace(job.config, steps=steps + 1, eval_every=steps), state))
         return time.monotonic() - begun, snapshot.state
 
@@ -72,7 +72,7 @@ def measure(job: Job) -> Cost:
 
 
 def format_duration(seconds: float) -> str:
-    """A duration with one unit."""
+    """A duration in one unit."""
     if seconds < 100:
         return f"{max(round(seconds, -1), 10):.0f} seconds"
     return f"{seconds / 60:.0f} minutes" if seconds < 100 * 60 else f"{seconds / 3600:.1f} hours"

@@ -1,4 +1,4 @@
-"""The jobs of a sweep on this machine, several at a time."""
+"""Train the jobs of a sweep on this machine, several at a time."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from tasks.harness.training.signals import (
 )
 
 RETRIES = 10
-"""How often the remaining jobs are started again, each from its checkpoint, after a worker was killed."""
+"""How often the remaining jobs are restarted, each from its checkpoint, after a worker was killed."""
 
 
 @dataclass(frozen=True)
 class LocalEngine:
-    """Trains ``workers`` jobs at a time; see :class:`tasks.harness.sweep.Engine`."""
+    """Trains ``workers`` jobs at a time; see :class:`tasks.harness.sweep.sweep.Engine`."""
 
     workers: int
 
@@ -38,7 +38,7 @@ class LocalEngine:
             with closing(self._begin(left, started)) as ended:
                 for job, error in ended:
                     if isinstance(error, BrokenProcessPool) and retries and started.is_set():
-                        continue  # one killed worker ends them all
+                        continue  # one killed worker ends all workers
                     left.remove(job)
                     yield job, None if error is None else _describe(error, started.is_set())
             if not left:
@@ -74,7 +74,7 @@ def _describe(error: BaseException, started: bool) -> str:
 
 
 _stop: Event | None = None
-"""In a worker: set when no further job is to be started."""
+"""In a worker: set when it must start no further job."""
 _training = threading.Lock()
 """In a worker: held from the start of a job until its status is saved."""
 

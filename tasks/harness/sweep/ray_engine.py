@@ -1,4 +1,4 @@
-"""The jobs of a sweep on a Ray cluster: of this machine alone, or of many."""
+"""Train the jobs of a sweep on a Ray cluster of one or many machines."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
     from ray import ObjectRef
 
 RETRIES = 10
-"""How often a job is begun again, each time from its checkpoint, after its worker or node was lost."""
+"""How often a job is restarted from its checkpoint after its worker or node was lost."""
 OBJECT_STORE = 80 * 2**20
-"""Bytes, about the least that Ray takes: jobs pass files to each other, not objects."""
+"""Bytes; about Ray's minimum, because jobs share files, not objects."""
 GRACE = 60.0
-"""Seconds in which interrupted jobs save their status."""
+"""Seconds that interrupted jobs have to save their status."""
 
 
 class RayEngine:
-    """Connects to a cluster for one sweep; see :class:`tasks.harness.sweep.Engine`.
+    """Connects to a cluster for one sweep; see :class:`tasks.harness.sweep.sweep.Engine`.
 
     A job takes one core of any node. The jobs' directories and the working directory must be on a file system that
     all nodes share.
 
     Args:
-        address: HOST:PORT of a running cluster, or ``auto`` for the one that this machine belongs to, as it must; None
-            starts one here.
-        cores: of the cluster that is started here.
+        address: HOST:PORT of a running cluster, which this machine must belong to, or ``auto`` to find that cluster;
+            None starts a cluster on this machine.
+        cores: the number of cores of a cluster that is started on this machine.
 
     Raises:
         UserError: when Ray is not installed, or there is no cluster at ``address``.
@@ -46,7 +46,7 @@ class RayEngine:
             raise UserError("--engine ray needs Ray: pip install 'nalu-suite[ray]'") from None
         if address not in (None, "auto"):
             _require_reachable(address)
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a cluster that is started here reports to nobody
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # our own cluster sends no usage statistics
         own = {"num_cpus": cores, "object_store_memory": OBJECT_STORE, "include_dashboard": False}
         try:
             with keep_sigterm():
@@ -67,7 +67,7 @@ class RayEngine:
         train = ray.remote(num_cpus=1, max_retries=RETRIES)(_train)
         here = Path.cwd()
         for directory in {job.directory.parent for job in jobs}:
-            directory.mkdir(parents=True, exist_ok=True)  # a node that cannot see it does not share it
+            directory.mkdir(parents=True, exist_ok=True)  # a node that does not see it shares no file system with us
         running: dict[ObjectRef, Job] = {}
         try:
             running.update((train.remote(job, here), job) for job in jobs)
@@ -89,7 +89,7 @@ class RayEngine:
 
 
 def _require_reachable(address: str) -> None:
-    """Ray itself would try for minutes, and tell the process to end."""
+    """Raise a UserError unless the address can be reached. Ray itself would try for minutes and end the process."""
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host, int(port)), timeout=5).close()
@@ -100,12 +100,12 @@ def _require_reachable(address: str) -> None:
 
 
 def _train(job: Job, working_directory: Path) -> str | None:
-    """On a worker: train a job; what went wrong, if anything did."""
-    allow_interrupts()  # Ray cancels by interrupting; a cluster that was started in the background would ignore that
+    """On a worker: train a job; return an error message, or None if it succeeded."""
+    allow_interrupts()  # Ray cancels by SIGINT, which a cluster that was started in the background would ignore
     for shared in (working_directory, (working_directory / job.directory).parent):
         if not shared.is_dir():
-            return f"{shared} must be on a file system that all nodes share, and {platform.node()} does not have it"
-    os.chdir(working_directory)  # where data sets are looked for
+            return f"{shared} must be on a file system that all nodes share, but {platform.node()} does not have it"
+    os.chdir(working_directory)  # data sets are searched for here
     try:
         job.train()
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Many runs: those that are complete are skipped, half-done ones resumed, several trained at a time."""
+"""Train many runs, several at a time; complete runs are skipped, half-done runs are resumed."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ class Job:
 
     @property
     def complete(self) -> bool:
-        """Whether its results are there already."""
+        """Whether its results exist already."""
         return is_complete(self.directory)
 
     @property
     def model_steps(self) -> int:
-        """The work in it."""
+        """The amount of work: seeds times steps."""
         return self.config.seeds * self.config.steps
 
     def train(self) -> None:
-        """Train it in this process, on one thread; what is half done is resumed."""
+        """Train the job in this process, on one thread; a half-done run is resumed."""
         import torch
 
         torch.set_num_threads(1)
@@ -44,7 +44,7 @@ class Job:
 
 
 Ended = Generator[tuple[Job, str | None], None, None]
-"""Jobs as they end, with what went wrong, None if nothing did."""
+"""Jobs as they end, each with an error message, or None if it succeeded."""
 
 
 class Engine(Protocol):
@@ -52,20 +52,20 @@ class Engine(Protocol):
 
     @property
     def workers(self) -> int:
-        """Jobs at a time."""
+        """The number of jobs that are trained at a time."""
 
     def __call__(self, jobs: Sequence[Job]) -> Ended:
         """Train the jobs, beginning with the first.
 
-        Closed before its end, the generator interrupts them, and waits until they have saved their status.
+        If the generator is closed early, it interrupts the jobs and waits until they have saved their status.
         """
 
 
 def sweep(jobs: Sequence[Job], engine: Engine) -> None:
-    """Run what is not complete.
+    """Train the jobs that are not complete.
 
     Raises:
-        UserError: after all jobs were tried, when some of them failed; it names them.
+        UserError: when some jobs failed, after all jobs were tried; the message names the failed ones.
     """
     open_jobs = sorted((job for job in jobs if not job.complete), key=lambda job: -job.model_steps)
     if not open_jobs:

@@ -1,1 +1,1 @@
-"""What people see while a command runs: tables, progress, text made safe to show."""
+"""Terminal output: tables, progress, and text made safe to print."""

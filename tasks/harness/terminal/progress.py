@@ -1,4 +1,4 @@
-"""Progress on a terminal, with the time left; silence elsewhere."""
+"""A progress bar with the time left, if the output is a terminal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rich.progress import (
 
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """A rich progress display on standard error."""
+    """A progress bar on standard error."""
     console = Console(file=sys.stderr)
     columns = (
         TextColumn("{task.description}"),

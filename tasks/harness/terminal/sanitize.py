@@ -1,17 +1,17 @@
-"""Text of unknown origin, as one line that a terminal can be shown."""
+"""Text of unknown origin, made into one line that is safe to print on a terminal."""
 
 from __future__ import annotations
 
 LONGEST = 1000
-"""Characters of a line; of a longer one, the beginning and the end are kept."""
+"""Largest number of characters of a line; only the beginning and the end of a longer line are kept."""
 
 
 def is_text(name: str) -> bool:
-    """Whether it is made of characters; the name of a file need not be."""
+    """Whether a name is valid Unicode; a file name need not be."""
     return not any("\ud800" <= c <= "\udfff" for c in name)
 
 
 def sanitize(text: str) -> str:
-    """One printable line: line breaks, terminal controls and what is no character at all are spelled out as escapes."""
+    """One printable line: line breaks, terminal controls and invalid characters become escape sequences."""
     line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 200]} … {line[-190:]}"

@@ -22,7 +22,7 @@ def show(table: Table, console: Console | None = None) -> None:
     console = console or Output()
     if not console.is_terminal:
         console = Output(file=console.file, width=200)
-    # Escaped: what stands in brackets would be read as a style.
+    # Escaped, because rich reads text in brackets as a style.
     caption = escape("\n".join(table.notes))
     rich_table = RichTable(title=escape(table.title), caption=caption, title_justify="left", caption_justify="left")
     for column, name in enumerate(table.header):

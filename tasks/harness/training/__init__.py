@@ -1,1 +1,1 @@
-"""Training one run: in one process or several, interrupted and resumed."""
+"""Training of one run, in one or several processes, with interruption and resuming."""

@@ -1,4 +1,4 @@
-"""Seed chunks: a run of many seeds trained as smaller ensembles, for less memory, for the cache, or in processes."""
+"""Seed chunks: train many seeds as smaller ensembles, to save memory, to fit the cache, or to use several processes."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from tasks.harness.training.processes import Part, Processes
 
 
 def sizes(seeds: int, most: int | None, processes: int = 1) -> list[int]:
-    """Nearly equal chunks of at most ``most`` seeds (None: of any number), of which every process gets as many."""
+    """Sizes of nearly equal chunks of at most ``most`` seeds (None: no limit), equally many for every process."""
     count = processes * -(-seeds // (processes * (most or seeds)))
     count = min(max(count, processes), seeds)
     return [seeds // count + (k < seeds % count) for k in range(count)]
 
 
 def in_seed_chunks(train: Train, most: int | None, processes: Processes) -> Train:
-    """Training of at most ``most`` seeds at a time, from one evaluation to the next; ``None`` for all of a process.
+    """Train at most ``most`` seeds at a time (None: all seeds of a process), from one evaluation to the next.
 
-    No seed depends on its companions, so that the results are the same but for rounding. In each process, activations
-    and gradients are those of one chunk at a time; parameters, batches and evaluation targets those of all that it
-    trains. A resumed run keeps the chunks that it began with.
+    Seeds do not depend on each other, so the results differ only by rounding. A process holds the activations and
+    gradients of one chunk at a time, but the parameters, batches and evaluation targets of all its chunks. A resumed
+    run keeps its original chunks.
     """
 
     def train_in_seed_chunks(config: Any, state: State | None = None) -> Iterator[Snapshot]:
@@ -42,7 +42,7 @@ def in_seed_chunks(train: Train, most: int | None, processes: Processes) -> Trai
 
 
 def chunks_of(config: Any, state: State) -> list[tuple[Any, State]]:
-    """The chunks of a run's state, each with the options that it was trained with; the whole run if it has none."""
+    """The chunks of a run's state, each with its own options; the whole run if its state has no chunks."""
     parts = _parted(config, state.get("sizes", [config.seeds]))
     return list(zip(parts, state.get("chunks", [state]), strict=True))
 
@@ -53,7 +53,7 @@ def _parted(config: Any, chunks: Sequence[int]) -> list[Any]:
 
 
 def _joined(snapshots: Sequence[Snapshot], parts: Sequence[Part]) -> Snapshot:
-    """One snapshot of all seeds; but model, figures and further files, which show single seeds, of the first chunk."""
+    """One snapshot of all seeds; model, figures and files, which show single seeds, come from the first chunk."""
     first = snapshots[0]
     return replace(
         first,

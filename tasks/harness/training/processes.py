@@ -1,4 +1,4 @@
-"""Several processes that train parts of one run's seeds at the same time."""
+"""Train parts of one run's seeds at the same time, in several processes."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tasks.harness.errors import UserError
 from tasks.harness.training.signals import exit_with_parent, ignore_interrupts
 
 Part = tuple[Config, State | None]
-"""What training is called with."""
+"""The arguments of a training function."""
 
 
 class Processes:
-    """This process, and as many others as make ``count``, all on one machine; they end with the ``with`` block.
+    """``count`` processes on this machine, including this one. The others end with the ``with`` block.
 
-    They share the processors: each keeps to its part of torch's threads, at least one.
+    The processes divide torch's threads equally; each has at least one.
     """
 
     def __init__(self, count: int = 1) -> None:
@@ -42,10 +42,10 @@ class Processes:
         torch.set_num_threads(self._threads)
 
     def train(self, train: Train, parts: Sequence[Part]) -> Iterator[list[Snapshot]]:
-        """Train all parts, each in one of the processes; yields their snapshots, in order, evaluation by evaluation.
+        """Train each part in one of the processes; at every evaluation, yield the snapshots of all parts, in order.
 
-        Models, pictures and files stay where they are trained: only the snapshots of this process have them, the first
-        among them.
+        Models, figures and files stay in the process that trains them: only snapshots of this process have them, for
+        example the first one.
 
         Raises:
             UserError: when another process was killed.
@@ -66,11 +66,11 @@ class Processes:
 
 
 class _Other:
-    """Another process. It goes on training while its last snapshots wait here."""
+    """Another process. It continues training while its last snapshots wait to be received."""
 
     def __init__(self, train: Train, parts: Sequence[Part], threads: int) -> None:
-        # A pipe of its own, the other end of which nobody else has: who reads it is told when the process is killed,
-        # in the middle of a message, too. (A ProcessPoolExecutor may wait for the rest for ever.)
+        # Each process has its own pipe, and no other process holds the writing end. So the reader notices when the
+        # process is killed, even in the middle of a message. (A ProcessPoolExecutor may wait forever for the rest.)
         context = multiprocessing.get_context("spawn")
         self._received, sent = context.Pipe(duplex=False)
         configs, states = zip(*parts, strict=True)
@@ -80,7 +80,7 @@ class _Other:
         sent.close()
 
     def receive(self) -> list[Snapshot | None]:
-        """The next snapshots of its parts, without what belongs to their models; None after the last."""
+        """The next snapshots of its parts, without models, figures and files; None after the last."""
         try:
             received = self._received.recv()
         except (EOFError, OSError) as error:  # between two messages, and in the middle of one
@@ -91,7 +91,7 @@ class _Other:
         return [None if one is None else Snapshot(model=nn.Identity(), **one) for one in _from_bytes(received)]
 
     def end(self) -> None:
-        """Kill it: what it still does is of no use, and it keeps nothing, since all files are written here."""
+        """Kill the process: its remaining work is not needed, and it writes no files."""
         self._process.kill()
         self._process.join()
         self._received.close()
@@ -119,7 +119,7 @@ def _portable(snapshot: Snapshot | None) -> dict[str, Any] | None:
 
 
 def _to_bytes(values: Any) -> bytes:
-    # Not pickled as multiprocessing would: that shares memory, of which there may be little, and holds files open.
+    # multiprocessing would send tensors in shared memory, which may be scarce, and keep files open.
     file = io.BytesIO()
     torch.save(values, file)
     return file.getvalue()

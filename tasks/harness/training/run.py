@@ -41,17 +41,17 @@ def run(
     processes: int = 1,
     on_snapshot: OnSnapshot = lambda snapshot: None,
 ) -> FinishedRun:
-    """Train as ``config`` says and leave the record in ``directory``.
+    """Train with the options ``config`` and write the record to ``directory``.
 
     Args:
-        resume: go on with the run in ``directory`` from its newest checkpoint; a complete one is left as it is.
+        resume: continue the run in ``directory`` from its newest checkpoint; a complete run is left unchanged.
         overwrite: delete the run in ``directory`` first.
-        seed_chunk: how many seeds are trained together, by default the task's; see ``training.chunks``.
-        processes: how many processes train seeds at the same time.
-        on_snapshot: called at every evaluated step, after it was recorded.
+        seed_chunk: the number of seeds trained together, by default the task's; see ``training.chunks``.
+        processes: the number of processes that train seeds at the same time.
+        on_snapshot: called after each evaluated step is recorded.
 
     Raises:
-        UserError: when ``directory`` holds something else than what the arguments say, or cannot be written.
+        UserError: when the content of ``directory`` does not match the arguments, or files cannot be written.
     """
     if resume and not overwrite:
         damage = why_incomplete(directory)
@@ -62,7 +62,7 @@ def run(
         if (directory / SUMMARY).exists():
             print(sanitize(f"{damage}; making the results again"), file=sys.stderr)
     check_place(directory, resume=resume)
-    device = config.torch_device()  # before anything is deleted: it may be missing
+    device = config.torch_device()  # checked before anything is deleted, because it may be missing
     surroundings = provenance.describe(device) | {"processes": processes}
     if seed_chunk is None and device.type == "cpu":
         seed_chunk = task.seed_chunk
@@ -87,7 +87,7 @@ def run(
             return FinishedRun.load(directory)
     except OSError as error:
         what = f"cannot read or write {error.filename or directory}: {error.strerror or error}"
-        kept = "; what is recorded is kept, and --resume goes on" if (directory / CONFIG).exists() else ""
+        kept = "; the record so far is kept; continue with --resume" if (directory / CONFIG).exists() else ""
         raise UserError(what + kept) from error
 
 
@@ -121,7 +121,7 @@ def _train(
             for snapshot in task.train(config, newest.state if newest else None):
                 with signals.deferred():
                     recorder.write(snapshot)
-                    # The state before the first step needs no saving: it is made anew from the seeds.
+                    # The state before the first step is not saved, because the seeds determine it.
                     if snapshot.step > 0 and (checkpointer.due() or snapshot.step == config.steps):
                         recorder.sync()
                         checkpointer.save(Checkpoint(snapshot.step, seconds(), snapshot.state, config.to_dict()))
@@ -136,7 +136,7 @@ def _train(
         results = checksums(directory, [SEED_SUMMARY, METRICS, *task.files])
         write_json(directory / SUMMARY, {**summary, "sha256": results})
     except BaseException as error:
-        with suppress(OSError):  # a full disk has no room for it, and is told of by the error itself
+        with suppress(OSError):  # a full disk has no room for the status, and the error itself reports it
             if isinstance(error, KeyboardInterrupt):
                 save_status("interrupted")
             else:
@@ -151,7 +151,7 @@ def _flat(summary: dict[str, Any]) -> dict[str, float]:
 
 
 class _Stopwatch:
-    """Seconds of work, counted on from an earlier session's."""
+    """Seconds of work, including those of earlier sessions."""
 
     def __init__(self, before: float) -> None:
         self._start = time.monotonic() - before

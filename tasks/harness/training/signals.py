@@ -1,7 +1,6 @@
 """All handling of signals, and of the end of a parent process.
 
-Ctrl-C and SIGTERM stop a run between two of its writes and are never lost; processes that were started by another one
-never outlive it.
+Ctrl-C and SIGTERM stop a run between two writes and are never lost. A child process never outlives its parent.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ INTERRUPTING = (signal.SIGINT, signal.SIGTERM)
 
 
 def interrupt_on_sigterm() -> None:
-    """Treat SIGTERM as Ctrl-C, even where a shell started us in the background and SIGINT is ignored."""
+    """Treat SIGTERM as Ctrl-C, even if a shell started this process in the background, where SIGINT is ignored."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
@@ -29,7 +28,7 @@ def ignore_interrupts() -> None:
 
 
 def allow_interrupts() -> None:
-    """Let SIGINT raise KeyboardInterrupt, whatever was inherited."""
+    """Let SIGINT raise KeyboardInterrupt, whatever handler was inherited."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -39,10 +38,10 @@ def interrupt(process: int) -> None:
 
 
 class DeferredSignals:
-    """As a context: SIGINT and SIGTERM are handled as before, except inside :meth:`deferred`.
+    """A context in which SIGINT and SIGTERM are handled as before, except inside :meth:`deferred`.
 
-    A handler raises KeyboardInterrupt in whatever code happens to run. TensorBoard may then wait for ever for a lock;
-    and ``copyreg``, which saving a checkpoint calls, has a bare ``except: pass``, after which nothing stops.
+    A handler raises KeyboardInterrupt in whatever code is running. TensorBoard may then wait forever for a lock. And
+    saving a checkpoint calls ``copyreg``, which swallows the interrupt in a bare ``except: pass``.
     """
 
     def __init__(self) -> None:
@@ -66,7 +65,7 @@ class DeferredSignals:
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """A block that is not interrupted: signals wait for its end, also one whose exception was lost before."""
+        """A block that is not interrupted: signals take effect at its end, even one whose exception was lost before."""
         self._deferring = True
         try:
             yield
@@ -83,7 +82,7 @@ class DeferredSignals:
 
 @contextmanager
 def only_the_first_interrupt() -> Iterator[None]:
-    """A block in which the first Ctrl-C interrupts; later ones are ignored, so that cleaning up is not interrupted."""
+    """A block in which the first Ctrl-C interrupts; later ones are ignored, so that cleanup can finish."""
     numbers = [number for number in INTERRUPTING if signal.getsignal(number) is signal.default_int_handler]
 
     def handle(number: int, frame: FrameType | None) -> None:
@@ -102,9 +101,9 @@ def only_the_first_interrupt() -> Iterator[None]:
 
 @contextmanager
 def interruptible_once() -> Iterator[None]:
-    """A block of a worker that otherwise ignores Ctrl-C: the first one interrupts it, later ones are ignored.
+    """A block in a worker that otherwise ignores Ctrl-C: the first one interrupts the block, later ones are ignored.
 
-    Ctrl-C reaches a worker from the terminal and from the main process; the second must not stop the saving.
+    A worker gets Ctrl-C from the terminal and from the main process; the second one must not interrupt saving.
     """
 
     def handle(number: int, frame: FrameType | None) -> None:
@@ -120,7 +119,7 @@ def interruptible_once() -> Iterator[None]:
 
 @contextmanager
 def keep_sigterm() -> Iterator[None]:
-    """A block after which SIGTERM is handled as before; some libraries install a handler of their own."""
+    """A block after which SIGTERM is handled as before; some libraries install their own handler."""
     before = signal.getsignal(signal.SIGTERM)
     try:
         yield
@@ -140,14 +139,14 @@ def exit_with_parent(before_exit: Callable[[], None] = lambda: None) -> None:
         if parent is not None:
             parent.join()
             before_exit()
-            os._exit(1)  # a worker would wait for ever for its next task: it holds both ends of that pipe
+            os._exit(1)  # a worker would wait forever for its next task: it holds both ends of that pipe
 
     threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager
 def silence_writer_threads() -> Iterator[None]:
-    """Print no traceback for an OSError in a thread that writes files for us: the same error is raised to us, too."""
+    """Print no traceback of an OSError in a library's writer thread: the caller gets the same error, too."""
     before = threading.excepthook
 
     def hook(arguments: threading.ExceptHookArgs) -> None:

@@ -1,4 +1,4 @@
-"""What one seed of a run has learned, for a task's own commands: ``watch``, ``read_number`` and the like."""
+"""Load a trained seed of a run, for a task's own commands such as ``watch`` and ``read_number``."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from tasks.harness.training.chunks import chunks_of
 
 @dataclass(frozen=True)
 class TrainedSeed:
-    """One seed of a run at its newest checkpoint, among the seeds that were trained together with it."""
+    """One seed of a run at its newest checkpoint, with the seeds that were trained together with it (its chunk)."""
 
     config: Any
-    """The options of these seeds: those of the run, with their own ``first_seed`` and ``seeds``."""
+    """The options of the run, with ``first_seed`` and ``seeds`` of the chunk."""
     state: State
-    """What the task's training yielded as ``Snapshot.state`` for these seeds."""
+    """The ``Snapshot.state`` of the chunk, from the task's training."""
     index: int
-    """Which of these seeds it is, counted from 0."""
+    """The position of the seed in the chunk, counted from 0."""
 
 
 def load_trained_seed(task: Task, directory: Path, seed: int | None = None) -> TrainedSeed:
-    """A seed of a run, by default its first one.
+    """Load a seed of a run, by default its first one.
 
     Raises:
         UserError: when the directory holds no run of this task, or no checkpoint.
@@ -42,15 +42,15 @@ def load_trained_seed(task: Task, directory: Path, seed: int | None = None) -> T
 
 
 def load_trained_chunks(task: Task, directory: Path) -> list[tuple[Any, State]]:
-    """All seeds of a run, by chunks that were trained together: their options and their state, in order.
+    """Load all seeds of a run: the options and the state of each chunk that was trained together, in order.
 
     Raises:
         UserError: when the directory holds no run of this task, or no checkpoint.
     """
     stored = read_json(directory / CONFIG)
     if stored.get("task") != task.name:
-        raise UserError(f"--run must be a run of {task.name}, and {directory} is of {stored.get('task')}")
+        raise UserError(f"--run must be a run of {task.name}, but {directory} is a run of {stored.get('task')}")
     newest = checkpoint.newest(directory)
     if newest is None:
-        raise UserError(f"--run needs a checkpoint, and {directory} holds no whole one")
+        raise UserError(f"--run needs a checkpoint, but {directory} has no intact one")
     return chunks_of(task.config.from_dict(stored["config"]), newest.state)

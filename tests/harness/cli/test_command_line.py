@@ -49,14 +49,14 @@ BAD_INPUT = {
     ),
     "root of a negative number": (["--op", "root", "--interpolation-range", "-2", "-1"], "must lie in [0, 1e+06]"),
     "range beyond float32": (["--extrapolation-range", "1", "1e39"], "must lie in [-1e+06, 1e+06], got 1 1e+39"),
-    "record without options": (["--resume", "--out", "empty"], "empty was begun with --seeds None"),
+    "record without options": (["--resume", "--out", "empty"], "empty was started with --seeds None"),
     "negative rate": (["--learning-rate", "-1"], "--learning-rate must be above 0, got -1.0"),
     "not a number": (["--learning-rate", "nan"], "--learning-rate must be above 0, got nan"),
     "no such device": (["--device", "tpu"], "invalid choice 'tpu' for argument '--device'"),
-    "both ways": (["--resume", "--overwrite"], "--resume and --overwrite exclude each other"),
+    "both ways": (["--resume", "--overwrite"], "--resume and --overwrite cannot be combined"),
     "nothing to resume": (["--resume", "--out", "nowhere"], "--resume needs a run to continue"),
-    "file for a directory": (["--out", "file"], "--out must be a directory, and file is a file"),
-    "foreign directory": (["--out", "foreign"], "foreign holds other files than a run's"),
+    "file for a directory": (["--out", "file"], "--out must be a directory, but file is a file"),
+    "foreign directory": (["--out", "foreign"], "foreign contains files that are not from a run"),
     "damaged record": (["--resume", "--out", "damaged"], "no readable config.json in damaged"),
     "unwritable": (["--out", "/proc/run"], "cannot read or write /proc/run"),
 }
@@ -94,7 +94,7 @@ def test_a_run_is_never_overwritten_silently(tmp_path: Path) -> None:
     assert refused.stderr == "error: run already holds a run; use --resume, --overwrite or another --out\n"
     other = call([*command, "--resume", "--op", "sub"], tmp_path)
     assert other.returncode == 2
-    assert other.stderr == "error: run was begun with --op add, and cannot go on with --op sub\n"
+    assert other.stderr == "error: run was started with --op add and cannot continue with --op sub; use another --out\n"
     complete = call([*STATIC, "--out", "run", "--resume"], tmp_path)
     assert complete.returncode == 0, complete.stderr
     assert complete.stdout == first.stdout
@@ -177,10 +177,10 @@ def test_the_console_script(tmp_path: Path) -> None:
     write_config(tmp_path / "strange", '{"task": "static_arithmetic", "config": {"op": ["mul"]}}')
     strange = call([*script, "report", "strange"], tmp_path)
     assert (strange.returncode, strange.stderr.count("\n")) == (2, 1)
-    assert "left out strange: --op cannot be ['mul']" in strange.stderr
+    assert "skipped strange: --op cannot be ['mul']" in strange.stderr
     bad = call([*script, "reproduce", "--tasks", "astrology"], tmp_path)
     assert (bad.returncode, bad.stderr.count("\n")) == (2, 1)
-    assert re.search("--tasks must be of .*static-arithmetic.*, got astrology", bad.stderr)
+    assert re.search("--tasks must be among .*static-arithmetic.*, got astrology", bad.stderr)
 
 
 @pytest.mark.parametrize("name", task_names())

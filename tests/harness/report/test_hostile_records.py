@@ -146,7 +146,7 @@ BAD: dict[str, tuple[Damage, str]] = {
     "nan extra": (config(wall_seconds=float("nan")), "a number that is not finite"),
     "infinite result": (evidence(metrics={"x": {**RESULT, "mean": float("inf")}}), "a number that is not finite"),
     "lists for results": (evidence(metrics=[1]), "its summary.json is not of the form"),
-    "results of another task": (evidence(metrics={"x": RESULT}, rates={"y": RATE}), "a table needs more than it has"),
+    "results of another task": (evidence(metrics={"x": RESULT}, rates={"y": RATE}), "it lacks a result"),
     "bools for results": (evidence(rates={"solved": {**RATE, "high": True}}), "its summary.json is not of the form"),
     "words for seeds": (evidence(seeds="3"), "its summary.json is not of the form"),
     "a rate of 400 digits": (evidence(rates={"solved": {**RATE, "count": 10**400}}), "not of the form"),
@@ -168,15 +168,15 @@ BAD: dict[str, tuple[Damage, str]] = {
     ),
     "no summary of seeds": (lambda directory: (directory / "summary.csv").unlink(), "no readable summary.csv"),
     "ragged summary": (text("summary.csv", "seed,x\n1\n1,2,3\n"), "no readable summary.csv"),
-    "summary cut in a line": (rewritten("summary.csv", lambda table: table[:-3]), "its last line is not whole"),
+    "summary cut in a line": (rewritten("summary.csv", lambda table: table[:-3]), "its last line is incomplete"),
     "summary cut after a line": (cut_evidence, "its summary.csv must have one row for each of 3 seeds"),
-    "link out of the tree": (linked("metrics.csv", "/etc/passwd"), "its metrics.csv is a link to elsewhere"),
-    "table out of the tree": (lambda d: (d / "x.csv").symlink_to("/etc/passwd"), "its x.csv is a link to elsewhere"),
-    "link to a device": (linked("metrics.csv", "/dev/zero"), "its metrics.csv is no file"),
+    "link out of the tree": (linked("metrics.csv", "/etc/passwd"), "its metrics.csv is a link out of"),
+    "table out of the tree": (lambda d: (d / "x.csv").symlink_to("/etc/passwd"), "its x.csv is a link out of"),
+    "link to a device": (linked("metrics.csv", "/dev/zero"), "its metrics.csv is not a regular file"),
     "link in a circle": (linked("config.json", "config.json"), "its config.json cannot be read"),
     "broken link": (linked("summary.json", "nothing"), "its summary.json cannot be read"),
-    "pipe": (piped("metrics.csv"), "its metrics.csv is no file"),
-    "piped summary": (piped("summary.json"), "its summary.json is no file"),
+    "pipe": (piped("metrics.csv"), "its metrics.csv is not a regular file"),
+    "piped summary": (piped("summary.json"), "its summary.json is not a regular file"),
     SCRIPT.replace("/", "∕"): (config(task=None), "unknown task None"),
     '" onmouseover="alert(1)': (config(task=None), "unknown task None"),
     "javascript:alert(1)": (config(task=None), "unknown task None"),
@@ -210,13 +210,13 @@ def test_bad_runs_are_listed_and_good_ones_reported(good: Path, tmp_path: Path) 
     command = [str(Path(sys.executable).with_name("nalu")), "report", str(tree), "--out", str(out)]
     done = call(command, tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    told = [line for line in done.stdout.splitlines() if line.startswith("left out ")]
+    told = [line for line in done.stdout.splitlines() if line.startswith("skipped ")]
     for name, (_, message) in BAD.items():
-        lines = [line for line in told if line.startswith(sanitize(f"left out {tree / name}: "))]
+        lines = [line for line in told if line.startswith(sanitize(f"skipped {tree / name}: "))]
         assert len(lines) == 1, name
         assert message in lines[0], name
     assert [line for line in told if "nested too deeply" in line and "deep/deep" in line]
-    assert f"left out {tree / 'linked'}: it is a link; name it to have it read" in told
+    assert f"skipped {tree / 'linked'}: it is a link; name it as an argument to include it" in told
     assert len(told) == len(BAD) + 2
     page = Page((out / "index.html").read_text())
     assert_harmless(page)
@@ -259,8 +259,8 @@ def test_odd_runs_are_shown_and_harmless(good: Path, tmp_path: Path, capsys: pyt
     (chapter,) = report([tmp_path / "tree"], tmp_path / "out")
     assert len(chapter.runs) == len(odd)
     printed = capsys.readouterr().out
-    assert "left out" not in printed
-    assert f"the evidence of {tmp_path / 'tree' / '5'} is not whole: no readable notes.csv" in printed
+    assert "skipped" not in printed
+    assert f"the evidence of {tmp_path / 'tree' / '5'} is incomplete: no readable notes.csv" in printed
     assert len([*(tmp_path / "out" / "blog_example").glob("*/summary.json")]) == len(odd)
     page = Page((tmp_path / "out" / "index.html").read_text())
     assert_harmless(page)
@@ -286,8 +286,8 @@ def test_options_that_are_text_reach_page_and_figures_as_text(
     assert set(chapter.figures) == {path.stem for path in (tmp_path / "out" / "mnist_counting").glob("*.png")}
     assert "learning-curves" in chapter.figures
     printed = capsys.readouterr().out
-    assert f"left out {refused}: --data-dir must be a path of at most 1000 printable characters" in printed
-    assert f"left out {fetching}: its option dataset is auto" in printed
+    assert f"skipped {refused}: --data-dir must be a path of at most 1000 printable characters" in printed
+    assert f"skipped {fetching}: its option dataset is auto" in printed
     assert not (tmp_path / "fetched").exists(), "no record makes a report download anything"
     page = Page((tmp_path / "out" / "index.html").read_text())
     assert_harmless(page)

@@ -59,7 +59,7 @@ def test_evidence_gives_the_same_tables_and_learning_curves(
     report([tmp_path / "first"], tmp_path / "again")
     first, second = files(tmp_path / "first"), files(tmp_path / "again")
     assert first.keys() - second.keys() == {"blog_example/test-loss.png"}
-    assert "the figures of blog_example are not drawn anew" in capsys.readouterr().out
+    assert "the figures of blog_example are not redrawn" in capsys.readouterr().out
     assert all(second[name] == first[name] for name in second if name != "index.html")
 
 
@@ -83,7 +83,9 @@ def test_an_unfinished_run_is_shown_up_to_its_last_step(runs: Path, capsys: pyte
     assert (half.ran_all_steps, whole.ran_all_steps) == (False, True)
     assert half.per_seed["extrapolation/error"].tolist() == half.record()["extrapolation/error"][1].tolist()
     report([runs])
-    assert re.search(r"Not finished, and shown as far as they\s+are:.* \(10 of 20 steps\)", capsys.readouterr().out)
+    assert re.search(
+        r"Unfinished,\s+shown\s+with\s+their\s+results\s+so\s+far:.* \(10 of 20 steps\)", capsys.readouterr().out
+    )
 
     metrics.write_text("".join(lines[: 1 + TASK.smoke.seeds]))
     with pytest.raises(UserError, match="no evaluated step yet"):
@@ -102,7 +104,7 @@ DAMAGES = {
     "text for a result": ({}, {"metrics": {"interpolation/error": HOSTILE}}, "its summary.json is not of the form"),
     "text in a result": ({}, {"rates": {"solved": {"count": HOSTILE}}}, "its summary.json is not of the form"),
     "no number of seeds": ({}, {"seeds": None}, "its summary.json is not of the form"),
-    "no results": ({}, {"metrics": {}}, "a table needs more than it has"),
+    "no results": ({}, {"metrics": {}}, "it lacks a result that a table needs"),
 }
 
 
@@ -118,7 +120,7 @@ def test_unusable_runs_are_left_out_and_listed(
     (chapter,) = report([runs], tmp_path / "out")
     assert [run.directory for run in chapter.runs] == [runs / "steps-30"]
     output = " ".join(capsys.readouterr().out.split())
-    assert re.search(f"left out {re.escape(str(directory))}: .*{re.escape(message)}", output)
+    assert re.search(f"skipped {re.escape(str(directory))}: .*{re.escape(message)}", output)
     assert HOSTILE not in (tmp_path / "out" / "index.html").read_text()
     shutil.rmtree(runs / "steps-30")
     with pytest.raises(UserError, match=re.escape(message)):
@@ -202,7 +204,7 @@ def test_text_from_records_is_escaped(runs: Path, tmp_path: Path) -> None:
     found = Page(text)
     assert [tag for tag, _ in found.tags].count("script") == 1
     assert found.text.count(HOSTILE) >= 3
-    assert "left out" in found.text
+    assert "skipped" in found.text
 
 
 def test_the_page_counts_verdicts_and_links_to_failed_comparisons(runs: Path) -> None:

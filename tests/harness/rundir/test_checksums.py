@@ -66,7 +66,7 @@ def test_a_report_leaves_out_a_changed_run_and_names_the_file(name: str, complet
     runs, problems = read_runs([complete.parent])
     assert not runs
     message = f"{complete / name} was changed after it was written: its checksum does not match"
-    assert problems == [f"left out {complete}: {message}"]
+    assert problems == [f"skipped {complete}: {message}"]
 
 
 def test_an_unfinished_record_that_was_changed_is_neither_resumed_nor_reported(unfinished: Path) -> None:

@@ -94,7 +94,7 @@ def test_a_failed_run_releases_its_lock(problem: type[BaseException], tmp_path: 
 
 def test_a_directory_with_other_files_stays_as_it_was(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("mine")
-    with pytest.raises(UserError, match="holds other files than a run's"):
+    with pytest.raises(UserError, match="contains files that are not from a run"):
         run(TASK, SETTING, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 

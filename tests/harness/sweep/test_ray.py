@@ -95,7 +95,8 @@ def test_the_same_results_and_failures_as_on_this_machine(cluster: Any, tmp_path
         with pytest.raises(UserError) as failed:
             sweep(todo, engine)
         told.append(str(failed.value).replace(str(todo[1].directory), "DIRECTORY"))
-    assert told == ["1 of 3 runs failed: DIRECTORY: DIRECTORY holds other files than a run's; use another --out"] * 2
+    wanted = "1 of 3 runs failed: DIRECTORY: DIRECTORY contains files that are not from a run; use another --out"
+    assert told == [wanted] * 2
     assert [job.complete for job in spread] == [True, False, True]
     assert_same_results(spread[::2], local[::2])
 
@@ -175,7 +176,7 @@ def test_without_ray_one_line_says_how_to_get_it(tmp_path: Path) -> None:
 
 
 def test_options_that_do_not_go_together_are_refused() -> None:
-    with pytest.raises(OptionError, match="--address is for --engine ray, got auto"):
+    with pytest.raises(OptionError, match="--address needs --engine ray, got auto"):
         Reproduce(address="auto")
     with pytest.raises(
         OptionError, match="--workers cannot be combined with --address: a cluster runs one worker per core"
@@ -188,6 +189,6 @@ def test_options_that_do_not_go_together_are_refused() -> None:
 def test_a_node_without_the_shared_files_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ray_engine.platform, "node", lambda: "node-7")
     absent = tmp_path / "runs"
-    wanted = f"{absent} must be on a file system that all nodes share, and node-7 does not have it"
+    wanted = f"{absent} must be on a file system that all nodes share, but node-7 does not have it"
     assert ray_engine._train(Job(TASK.name, TASK.smoke, absent / "run"), tmp_path) == wanted
     assert ray_engine._train(Job(TASK.name, TASK.smoke, Path("run")), absent) == wanted

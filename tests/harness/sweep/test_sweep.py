@@ -56,7 +56,7 @@ def test_a_failed_run_does_not_stop_the_others(tmp_path: Path) -> None:
     jobs = arithmetic_jobs(tmp_path)
     jobs[1].directory.mkdir(parents=True)
     (jobs[1].directory / "thesis.tex").write_text("mine")
-    with pytest.raises(UserError, match=r"1 of 3 runs failed: .*holds other files"):
+    with pytest.raises(UserError, match=r"1 of 3 runs failed: .*contains files that are not from a run"):
         sweep(jobs, LocalEngine(workers=1))
     assert [job.complete for job in jobs] == [True, False, True]
 

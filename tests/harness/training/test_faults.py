@@ -311,7 +311,7 @@ def test_damaged_results_are_made_again_from_the_checkpoint(
     for kept in directory.glob("checkpoint*.pt"):
         kept.rename(kept.with_suffix(".away"))
     before = files(directory)
-    with pytest.raises(UserError, match="cannot be read, and there is no checkpoint to make them from; use --over"):
+    with pytest.raises(UserError, match="cannot be read, and there is no checkpoint to rebuild them from; use --over"):
         run(TASK, SETTING, directory, resume=True)
     assert files(directory) == before, "it is left as it was"
     for kept in directory.glob("*.away"):
@@ -338,7 +338,7 @@ def check_one_line(command_ended: tuple[int | None, str], line: str) -> None:
 
 
 FULL = "error: cannot read or write .*: (File too large|No space left on device)"
-KEPT = "; what is recorded is kept, and --resume goes on\n"
+KEPT = "; the record so far is kept; continue with --resume\n"
 
 
 @pytest.mark.parametrize(
