@@ -149,3 +149,16 @@ sweep([Job("identity", config, Path("run"))], LocalEngine(workers=1))
     assert done.returncode == 1
     assert "no worker could start; a script must call sweep() below if __name__ == '__main__':" in done.stderr
     assert "memory" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["train", "data"])
+def test_a_file_of_a_task_that_is_no_command_names_the_command(name: str, tmp_path: Path) -> None:
+    done = call([sys.executable, str(ROOT / "tasks" / "static_arithmetic" / f"{name}.py")], tmp_path)
+    message = f"error: {name}.py is a part of a task, not a command; run python -m tasks.static_arithmetic\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", message)
+
+
+def test_a_file_of_a_task_that_is_a_command_runs(tmp_path: Path) -> None:
+    done = call([sys.executable, str(ROOT / "tasks" / "identity" / "__main__.py"), "--help"], tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "--steps" in done.stdout
