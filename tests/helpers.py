@@ -17,6 +17,8 @@ from torch import nn
 
 from nalu import NALU
 from nalu.units import UNITS as CATALOGUE
+from tasks.arithmetic.problem import Subsets
+from tasks.arithmetic.subset_sums import SubsetSums
 from tasks.harness.contract import Snapshot
 from tasks.harness.files import CONFIG, METRICS_SHA256, SUMMARY
 from tasks.harness.finished_run import FinishedRun
@@ -25,6 +27,9 @@ from tasks.harness.record import Record
 from tasks.harness.registry import load_task
 from tasks.harness.rundir.directory import default_directory
 from tasks.harness.sweep.sweep import Job
+
+SUBSETS = Subsets(inputs=100, size=25, overlap=12)
+"""The subsets of the protocol (paper, section 4.1)."""
 
 ROOT = Path(__file__).parents[1]
 """The checkout."""
@@ -154,3 +159,15 @@ class Page(HTMLParser):
     def text(self) -> str:
         """The visible text, with single spaces."""
         return " ".join(" ".join(self._words).split())
+
+
+def subset_sums(op: str = "add", seeds: range = range(3), **options: object) -> SubsetSums:
+    """A small data set of the subsets of the protocol."""
+    defaults = {
+        "interpolation_range": (1.0, 2.0),
+        "extrapolation_range": (2.0, 6.0),
+        "batch_size": 16,
+        "eval_size": 50,
+        "device": torch.device("cpu"),
+    }
+    return SubsetSums(op, SUBSETS, seeds, **{**defaults, **options})

@@ -5,29 +5,16 @@ import pytest
 import torch
 
 from tasks.arithmetic.loss import centred_loss, squared_error
-from tasks.arithmetic.problem import OPERATIONS, Subsets, spread
-from tasks.arithmetic.subset_sums import SubsetSums
+from tasks.arithmetic.problem import OPERATIONS, spread
 from tasks.arithmetic.thresholds import SUBSET_EPSILON, of_subsets, published_subsets
 from tasks.static_arithmetic.options import Config
-
-DEFAULT = Config().subsets
-
-
-def make_data(op: str = "add", seeds: range = range(3), **options: object) -> SubsetSums:
-    defaults = {
-        "interpolation_range": (1.0, 2.0),
-        "extrapolation_range": (2.0, 6.0),
-        "batch_size": 16,
-        "eval_size": 50,
-        "device": torch.device("cpu"),
-    }
-    return SubsetSums(op, DEFAULT, seeds, **{**defaults, **options})
+from tests.helpers import SUBSETS, subset_sums
 
 
 def test_the_subsets_of_the_protocol() -> None:
-    assert Subsets(inputs=100, size=25, overlap=12) == DEFAULT
+    assert Config().subsets == SUBSETS
     for seed in range(50):
-        a, b = DEFAULT.masks(seed)
+        a, b = SUBSETS.masks(seed)
         assert (a.sum(), b.sum(), (a * b).sum()) == (25, 25, 12)
         offset = np.random.RandomState(seed).randint(0, 100 - 38 + 1)
         assert a.nonzero()[0] == offset
@@ -44,12 +31,12 @@ def test_targets(op: str) -> None:
         "square": lambda a, b: a**2,
         "root": lambda a, b: a**0.5,
     }
-    data = make_data(op, range(4, 7))
+    data = subset_sums(op, range(4, 7))
     x, y = data.batch(3)
     assert x.shape == (3, 16, 100)
     assert 1 <= x.min() < x.max() < 2
     for k, seed in enumerate(range(4, 7)):
-        masks = DEFAULT.masks(seed).numpy().astype(bool)
+        masks = SUBSETS.masks(seed).numpy().astype(bool)
         a, b = (x[k].double().numpy()[:, mask].sum(1) for mask in masks)
         np.testing.assert_allclose(y[k, :, 0], functions[op](a, b), rtol=1e-5, atol=1e-5)
         inputs, targets = data.extrapolation
@@ -58,7 +45,7 @@ def test_targets(op: str) -> None:
 
 
 def test_evaluation_sets_are_those_of_the_reproduction_study() -> None:
-    data = make_data(eval_size=10)
+    data = subset_sums(eval_size=10)
     expected = np.random.RandomState(43953907).uniform(1, 2, size=(10, 100))
     np.testing.assert_allclose(data.validation[0], expected, rtol=1e-6)
     expected = np.random.RandomState(8689336).uniform(2, 6, size=(10, 100))
@@ -76,7 +63,7 @@ def test_ranges_of_two_intervals() -> None:
 def test_thresholds_in_closed_form() -> None:
     """For x ~ U[2, 6]: mean 4, variance 4/3; k inputs a subset, o of them shared, of n."""
     mean, variance, n = 4, 4 / 3, 100
-    for subsets in (DEFAULT, published_subsets(DEFAULT)):
+    for subsets in (SUBSETS, published_subsets(SUBSETS)):
         k, o = subsets.size, subsets.overlap
         neither, only_one = n - subsets.span, 2 * (k - o)
         add = SUBSET_EPSILON**2 * ((mean * 2 * (neither - o)) ** 2 + 4 * variance * (neither + o))
@@ -92,17 +79,17 @@ def test_thresholds_in_closed_form() -> None:
      ("square", 0.159473806), ("root", 8.95525993e-09)],
 )  # fmt: skip
 def test_published_thresholds(op: str, value: float) -> None:
-    assert of_subsets(op, published_subsets(DEFAULT), (2.0, 6.0)) == pytest.approx(value, rel=0.01)
+    assert of_subsets(op, published_subsets(SUBSETS), (2.0, 6.0)) == pytest.approx(value, rel=0.01)
 
 
 def test_thresholds_of_the_data_set_as_it_is() -> None:
-    assert of_subsets("add", DEFAULT, (2.0, 6.0)) == pytest.approx(1.60395e-05, rel=0.005)
-    assert of_subsets("mul", DEFAULT, (2.0, 6.0)) == pytest.approx(0.1606, rel=0.005)
+    assert of_subsets("add", SUBSETS, (2.0, 6.0)) == pytest.approx(1.60395e-05, rel=0.005)
+    assert of_subsets("mul", SUBSETS, (2.0, 6.0)) == pytest.approx(0.1606, rel=0.005)
 
 
 @pytest.mark.parametrize(("bounds", "value"), [((-6.0, -2.0, 2.0, 6.0), 2.30716e-4), ((0.2, 2.0), 9.19984e-4)])
 def test_published_thresholds_of_other_ranges(bounds: tuple[float, ...], value: float) -> None:
-    assert of_subsets("mul", published_subsets(DEFAULT), bounds) == pytest.approx(value, rel=0.02)
+    assert of_subsets("mul", published_subsets(SUBSETS), bounds) == pytest.approx(value, rel=0.02)
 
 
 def test_the_weight_of_the_common_error() -> None:

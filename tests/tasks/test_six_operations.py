@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from nalu import Ensemble
-from tasks.arithmetic.subset_sums import SubsetSums
 from tasks.harness.errors import OptionError
 from tasks.harness.training.run import run
 from tasks.six_operations import TASK, one_network, three_networks
@@ -17,25 +16,13 @@ from tasks.six_operations.options import Config
 from tasks.six_operations.results import tables
 from tasks.six_operations.three_networks import ThreeNetworks
 from tasks.six_operations.train import train
-
-DEFAULT = Config().subsets
-
-
-def make_data(op: str = "add", seeds: range = range(3), **options: object) -> SubsetSums:
-    defaults = {
-        "interpolation_range": (1.0, 2.0),
-        "extrapolation_range": (2.0, 6.0),
-        "batch_size": 16,
-        "eval_size": 50,
-        "device": torch.device("cpu"),
-    }
-    return SubsetSums(op, DEFAULT, seeds, **{**defaults, **options})
+from tests.helpers import SUBSETS, subset_sums
 
 
 def exact_networks(seeds: range) -> Ensemble:
     """Networks whose rows are those of every seed's subsets: exact for add, mul and div."""
     model = Ensemble(lambda: ThreeNetworks(100, "given", 1.5), seeds, natively_batched=True)
-    masks = torch.stack([DEFAULT.masks(seed) for seed in seeds])
+    masks = torch.stack([SUBSETS.masks(seed) for seed in seeds])
     with torch.no_grad():
         model.template.sum.W.copy_(masks)
         for structure in (model.template.product, model.template.quotient):
@@ -46,7 +33,7 @@ def exact_networks(seeds: range) -> Ensemble:
 @pytest.mark.parametrize(("op", "structure"), [("add", 0), ("mul", 1), ("div", 2)])
 def test_validation_chooses_the_structure(op: str, structure: int) -> None:
     config = Config(op=op, networks="three")
-    data = make_data(op, range(3), eval_size=300)
+    data = subset_sums(op, range(3), eval_size=300)
     model = exact_networks(range(3))
     result = three_networks.evaluate(model.template, data.validation, data.extrapolation)
     assert result["chosen/head"].tolist() == [structure] * 3
@@ -55,7 +42,7 @@ def test_validation_chooses_the_structure(op: str, structure: int) -> None:
 
 
 def test_snapped_structures_are_candidates_and_the_choice_does_not_see_extrapolation() -> None:
-    data = make_data("mul", range(3), eval_size=300)
+    data = subset_sums("mul", range(3), eval_size=300)
     model = exact_networks(range(3))
     with torch.no_grad():
         model.template.product.W_hat.add_(0.1 * torch.rand(3, 2, 100))
@@ -77,7 +64,7 @@ def test_snapped_structures_are_candidates_and_the_choice_does_not_see_extrapola
 
 def test_each_network_learns_from_its_own_error_alone() -> None:
     model = Ensemble(lambda: ThreeNetworks(100, "given", 1.5), range(2), natively_batched=True)
-    x, y = make_data("mul", range(2)).batch(0)
+    x, y = subset_sums("mul", range(2)).batch(0)
     outputs = model(x).detach().requires_grad_()
     three_networks.loss(outputs, y).sum().backward()
     together = outputs.grad.clone()
@@ -130,12 +117,12 @@ def test_only_the_structure_of_the_gate_is_a_candidate(structure: int) -> None:
     model = gated(range(2))
     network = model.template
     with torch.no_grad():
-        masks = torch.stack([DEFAULT.masks(seed) for seed in range(2)])
+        masks = torch.stack([SUBSETS.masks(seed) for seed in range(2)])
         network.product.W_hat.copy_(masks)
         network.product.half_sum.fill_(1)
         network.gate[..., structure] = 3
     config = Config(op="mul")
-    data = make_data("mul", range(2))
+    data = subset_sums("mul", range(2))
     result = one_network.evaluate(network, data.validation, data.extrapolation)
     assert (result["chosen/head"] == structure).all()
     assert (result["extrapolation/error"] < config.threshold()).tolist() == [structure > 0] * 2
