@@ -1,4 +1,6 @@
-"""Every unit by its name on command lines: the one place to edit when a unit is added.
+"""Every unit by its name on command lines.
+
+A new unit is added here, exported in ``nalu/__init__.py`` and given a reference in ``tests/nalu/reference_units.py``.
 
 >>> from nalu.units import UNITS
 >>> UNITS["nmu"].build(2, 1)

@@ -1,4 +1,7 @@
-"""The options that every task shares; each task's Config extends them.
+"""The options that every task shares and that identify a run; each task's Config extends them.
+
+The options of where and how it is trained (``--out``, ``--processes``, ``--resume``) are ``RunOptions`` in
+``cli/main.py``.
 
 A Config is frozen data. Its fields are the command-line options, their docstrings are the help, and its dictionary in
 config.json identifies a run.

@@ -62,6 +62,8 @@ def read_columns(path: Path) -> dict[str, np.ndarray]:
         if not text.endswith("\n"):
             raise ValueError("its last line is incomplete")
         names, *rows = [line.split(",") for line in text.splitlines()]
+        if any(name.startswith(("=", "+", "-", "@")) for name in names):
+            raise ValueError("a column name must not begin with =, +, - or @, which spreadsheets take for formulas")
         values = np.array([[float(cell) for cell in row] for row in rows]).reshape(len(rows), len(names))
     except (OSError, ValueError) as error:
         raise UserError(f"no readable {path.name} in {path.parent}: {error}") from None

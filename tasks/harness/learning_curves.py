@@ -14,7 +14,7 @@ from tasks.harness.metrics import EXTRAPOLATION_ERROR, INTERPOLATION_ERROR
 from tasks.harness.record import Record
 from tasks.harness.statistics import bands
 
-ERRORS = {INTERPOLATION_ERROR: "#0072B2", EXTRAPOLATION_ERROR: "#D55E00"}
+ERROR_COLOURS = {INTERPOLATION_ERROR: "#0072B2", EXTRAPOLATION_ERROR: "#D55E00"}
 """The errors shown, in colours that colour-blind readers can distinguish."""
 SHOWN = (1e-16, 1e15)
 """The ends of a logarithmic axis: the error of an exact network is 0, of a diverged one infinite."""
@@ -33,6 +33,6 @@ def learning_curves(directory: Path) -> dict[str, np.ndarray]:
     record = Record.load(directory / METRICS)
     shown = np.unique(np.linspace(0, len(record.steps) - 1, MOST_TICKS).round().astype(int))
     curves = {"step": record.steps[shown]}
-    for error in ERRORS:
+    for error in ERROR_COLOURS:
         curves |= {f"{error}/{name}": band for name, band in zip(STATISTICS, bands(record[error][shown]), strict=True)}
     return curves

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tasks.harness.finished_run import FinishedRun
-from tasks.harness.learning_curves import ERRORS, SHOWN, STATISTICS
+from tasks.harness.learning_curves import ERROR_COLOURS, SHOWN, STATISTICS
 from tasks.harness.registry import load_task
 from tasks.harness.tables import format_options
 
@@ -55,7 +55,7 @@ def labels(runs: Sequence[FinishedRun]) -> list[str]:
 
 
 def _panel(axes: Axes, curves: Mapping[str, np.ndarray]) -> None:
-    for error, colour in ERRORS.items():
+    for error, colour in ERROR_COLOURS.items():
         low, median, high = (np.clip(curves[f"{error}/{name}"], *SHOWN) for name in STATISTICS)
         axes.plot(curves["step"], median, color=colour, linewidth=1.2, label=error)
         axes.fill_between(curves["step"], low, high, color=colour, alpha=0.2, linewidth=0)

@@ -20,7 +20,7 @@ from torch.utils.tensorboard.summary import hparams
 from nalu import inspection
 from tasks.harness.config import Config
 from tasks.harness.contract import Snapshot, Task
-from tasks.harness.learning_curves import ERRORS, SHOWN
+from tasks.harness.learning_curves import ERROR_COLOURS, SHOWN
 from tasks.harness.metrics import TRAINING_GROUPS, group, is_curve
 from tasks.harness.statistics import bands
 
@@ -94,7 +94,7 @@ class TensorBoard:
             return
         for statistic, value in zip(("p10", "median", "p90"), bands(values), strict=True):
             self._writer.add_scalar(f"{name}/{statistic}", value, step)
-            if name in ERRORS:
+            if name in ERROR_COLOURS:
                 self._writer.add_scalar(f"{_logarithm(name)}/{statistic}", np.log10(np.clip(value, *SHOWN)), step)
         for seed, value in zip(self._seeds, values, strict=False):
             self._writer.add_scalar(f"{name}/seed_{seed}", value, step)
@@ -118,13 +118,14 @@ def show_figures(directory: Path, figures: Mapping[str, Figure]) -> None:
 def _layout(metrics: dict[str, np.ndarray]) -> dict[str, Any]:
     """Custom charts: the errors side by side, each a median with its band; alike in all tasks, which share charts."""
     outcomes = [name for name, values in metrics.items() if values.dtype == np.bool_]
-    values = [name for name in metrics if name not in (*outcomes, *ERRORS) and not is_curve(name)]
+    values = [name for name in metrics if name not in (*outcomes, *ERROR_COLOURS) and not is_curve(name)]
     training = [name for name in values if group(name) in TRAINING_GROUPS]
 
     def charts(names: Iterable[str]) -> dict[str, Any]:
         return {name: ["Margin", [f"{name}/{statistic}" for statistic in ("median", "p10", "p90")]] for name in names}
 
-    layout = {"1. interpolation beside extrapolation": charts(_logarithm(name) for name in ERRORS if name in metrics)}
+    errors = [_logarithm(name) for name in ERROR_COLOURS if name in metrics]
+    layout = {"1. interpolation beside extrapolation": charts(errors)}
     if outcomes:
         layout["2. solved"] = {"fraction of seeds": ["Multiline", [f"{name}/fraction" for name in outcomes]]}
     layout["3. training"] = charts(training)

@@ -1,4 +1,4 @@
-"""Random training data, one independent stream per seed.
+"""Random training data, one independent stream per seed; the generator is chosen here: NumPy's or the compiled sfc64.
 
 Batch t of seed k is a pure function of (k, t). A seed sees the same numbers alone or among a hundred seeds, in a new
 or a resumed run, and no generator state needs to be saved.

@@ -48,7 +48,10 @@ Ended = Generator[tuple[Job, str | None], None, None]
 
 
 class Engine(Protocol):
-    """Where the jobs of a sweep are trained, each in a process of its own."""
+    """Where the jobs of a sweep are trained, each in a process of its own.
+
+    ``cli/commands.py`` chooses an engine by ``--engine``.
+    """
 
     @property
     def workers(self) -> int:

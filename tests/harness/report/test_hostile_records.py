@@ -133,7 +133,6 @@ BAD: dict[str, tuple[Damage, str]] = {
     "malformed json": (text("config.json", '{"task": '), "no readable config.json"),
     "empty json": (text("config.json", ""), "no readable config.json"),
     "a number of 5000 digits": (text("config.json", '{"task": ' + "9" * 5000 + "}"), "no readable config.json"),
-    "byte order mark": (rewritten("config.json", lambda old: old.encode("utf-8-sig")), "no readable config.json"),
     "utf-16": (rewritten("config.json", lambda old: old.encode("utf-16")), "no readable config.json"),
     "garbage": (text("config.json", bytes(range(256)) * 9), "no readable config.json"),
     "unknown task": (config(task=SCRIPT), "unknown task"),
@@ -154,7 +153,6 @@ BAD: dict[str, tuple[Damage, str]] = {
     "a median outside": (evidence(metrics={"x": {**RESULT, "low": 9.0}}), "does not contain its estimate"),
     "ragged record": (rewritten("metrics.csv", lambda record: record + "1,2\n"), "must have"),
     "words in the record": (cells(value="apple"), "no readable record"),
-    "record with mark": (rewritten("metrics.csv", lambda record: record.encode("utf-8-sig")), "must begin with"),
     "record in utf-16": (rewritten("metrics.csv", lambda record: record.encode("utf-16")), "no readable record"),
     "record of garbage": (text("metrics.csv", bytes(range(256)) * 99), "no readable record"),
     "empty record": (text("metrics.csv", ""), "no readable record"),
@@ -247,7 +245,8 @@ def test_odd_runs_are_shown_and_harmless(good: Path, tmp_path: Path, capsys: pyt
         config(device=[[SCRIPT]], git_commit={SCRIPT: 1}, versions=[SCRIPT]),
         text("summary.json", '{"x":' * 900 + "1" + "}" * 900),
         text(f"{SCRIPT.replace('/', '∕')}.csv", "a,b\n1,2\n"),
-        text("notes.csv", "a,b\n1,apple\n"),
+        rewritten("config.json", lambda old: old.encode("utf-8-sig")),
+        rewritten("metrics.csv", lambda old: old.encode("utf-8-sig")),
         cells(value=1e308),
         cells(value="-inf"),
         cells(value="nan"),
@@ -260,11 +259,39 @@ def test_odd_runs_are_shown_and_harmless(good: Path, tmp_path: Path, capsys: pyt
     assert len(chapter.runs) == len(odd)
     printed = capsys.readouterr().out
     assert "skipped" not in printed
-    assert f"the evidence of {tmp_path / 'tree' / '5'} is incomplete: no readable notes.csv" in printed
     assert len([*(tmp_path / "out" / "blog_example").glob("*/summary.json")]) == len(odd)
     page = Page((tmp_path / "out" / "index.html").read_text())
     assert_harmless(page)
     assert page.text.count(SCRIPT) >= 3
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ("true,predicted\n1,1.5\n", None),
+        ("=1+1,predicted\n1,1.5\n", "a column name must not begin with"),
+        ("true,predicted\n1,=1+1\n", "could not convert string to float: '=1+1'"),
+    ],
+)
+def test_only_declared_tables_of_numbers_are_copied(
+    table: str, told: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reference = next((ROOT / "runs" / "reference" / "number_translation").glob("*/config.json")).parent
+    directory = shutil.copytree(reference, tmp_path / "run")
+    forget_checksums(directory)
+    for name in ("predictions.csv", "=1+1.csv", "notes.csv"):
+        (directory / name).write_text(table)
+    report([directory], tmp_path / "out")
+    problems = [line for line in capsys.readouterr().out.splitlines() if line.startswith("the evidence of")]
+    copied = {path.name: path.read_text() for path in (tmp_path / "out").rglob("*.csv") if path.parent.name != "out"}
+    assert {"notes.csv", "=1+1.csv"}.isdisjoint(copied)
+    if told is None:
+        assert (problems, copied["predictions.csv"]) == ([], table)
+    else:
+        assert len(problems) == 1
+        assert f"{directory} is incomplete: no readable predictions.csv" in problems[0]
+        assert told in problems[0]
+        assert "predictions.csv" not in copied
 
 
 def test_options_that_are_text_reach_page_and_figures_as_text(
