@@ -7,6 +7,7 @@ loops that are started once.
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import shutil
@@ -86,6 +87,8 @@ class CompiledBackward:
         if self._to_compile:
             self._to_compile = False
             try:
+                # Chooses, when imported, the folder of its headers, which must outlive the scratch folder.
+                importlib.import_module("torch._inductor.codecache")
                 with _quiet(), scratch_folder():
                     compiled = self._compile(inputs)
                     self._signature = [_signature(tensor) for tensor in (*self._tensors(), *inputs)]

@@ -134,20 +134,31 @@ def kill_at(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "unlink", delete)
 
 
+TRANSLATION = load_task("number_translation")
+"""A task whose runs leave further files."""
+BRIEF = replace(TRANSLATION.smoke, steps=2, eval_every=2)
+
+
+@pytest.fixture(scope="module")
+def translated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A complete run."""
+    directory = tmp_path_factory.mktemp("translated")
+    run(TRANSLATION, BRIEF, directory)
+    return directory
+
+
 @pytest.mark.parametrize("number", range(1, 12))
 def test_overwriting_can_be_killed_at_any_file_and_begun_again(
-    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    number: int, translated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    task = load_task("number_translation")  # its runs leave further files
-    setting = replace(task.smoke, steps=2, eval_every=1)
-    expected = run(task, setting, tmp_path)
+    directory = shutil.copytree(translated, tmp_path / "run")
     with monkeypatch.context() as patch:
         kill_at(number, patch)
         with contextlib.suppress(KeyboardInterrupt):
-            run(task, setting, tmp_path, overwrite=True)
-    again = run(task, setting, tmp_path, overwrite=True)
-    assert again.metrics == expected.metrics
-    assert (tmp_path / "predictions.csv").exists()
+            run(TRANSLATION, BRIEF, directory, overwrite=True)
+    again = run(TRANSLATION, BRIEF, directory, overwrite=True)
+    assert again.metrics == FinishedRun.load(translated).metrics
+    assert (directory / "predictions.csv").exists()
 
 
 def test_files_that_the_card_does_not_name_are_not_written(tmp_path: Path) -> None:

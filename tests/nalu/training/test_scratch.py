@@ -40,3 +40,25 @@ def test_what_a_killed_process_left_is_deleted_and_what_others_use_is_not(tempor
     with scratch_folder():
         assert not left.exists()
     assert {path.name for path in temporary.iterdir()} == {used.name, others.name}
+
+
+TWICE = """
+import torch
+from nalu import NAC, CompiledBackward, Ensemble
+
+for power in (2, 4):
+    def objective(model, x):
+        loss = model(x).pow(power).mean(dim=(1, 2))
+        return loss, loss
+
+    CompiledBackward(Ensemble(lambda: NAC(2, 1), seeds=range(2)), objective, compiled=True)(torch.ones(2, 4, 2))
+"""
+
+
+def test_a_process_compiles_twice_where_nothing_was_compiled_before(tmp_path: Path) -> None:
+    """The compiler's cache is empty, so that its headers are compiled for the first and needed for the second."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TORCHINDUCTOR")}
+    environment |= {"TMPDIR": str(tmp_path), "PYTHONWARNINGS": "error:training is not compiled:UserWarning"}
+    done = subprocess.run([sys.executable, "-c", TWICE], env=environment, capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not [*tmp_path.glob(f"{PREFIX}*")]
