@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+from contextlib import nullcontext
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 import torch
 
 from benchmarks import candidate, command, profile
-from benchmarks.candidate import BASELINE, FLOOR, OURS, Target, repeated, training
+from benchmarks.candidate import BASELINE, FLOOR, OURS, Candidate, Target, repeated, training
 from benchmarks.measurement import Measurement, as_json, faster_than, measure, tasks, verdicts
 from benchmarks.products import Products
 from benchmarks.tasks import gridworld_time, single_module
@@ -200,11 +201,24 @@ def test_parts_of_a_profile():
     assert {part: profile.part_of(one) for part, one in expected.items()} == {part: part for part in expected}
 
 
-def test_the_profile_divides_the_whole():
+def test_the_profile_names_the_parts_of_training():
     measured = next(one for one in import_module("benchmarks.tasks.identity").candidates((2,)) if one.name == OURS)
-    whole, parts = profile.divided(measured, 0.02)
-    assert sum(parts.values()) == pytest.approx(whole)
+    _, parts = profile.divided(measured, 0.02)
     assert {part for part, value in parts.items() if value} >= {"products", "optimiser", "dispatch"}
+
+
+def test_the_parts_are_scaled_to_the_time_without_the_profiler(monkeypatch: pytest.MonkeyPatch):
+    rounds = iter([(9.0, 1), (2.0, 4), (0.003, 1)])  # to warm up, without the profiler, and with it
+    events = [
+        SimpleNamespace(name=name, cpu_parent=None, self_cpu_time_total=microseconds)
+        for name, microseconds in (("aten::bmm", 1000.0), ("aten::mul", 500.0), ("aten::view", 300.0))
+    ]
+    monkeypatch.setattr(profile, "profile", lambda **_: nullcontext(SimpleNamespace(events=lambda: events)))
+    whole, parts = profile.divided(Candidate("a setting", OURS, 1, lambda seconds: next(rounds)), 0.0)
+    assert whole == pytest.approx(500_000)
+    # A third of the 3000 microseconds under the profiler, a sixth, and the rest: 300 of views and 1200 of Python.
+    expected = {"products": whole / 3, "other arithmetic": whole / 6, "dispatch": whole / 2}
+    assert parts == pytest.approx({**dict.fromkeys(profile.PARTS, 0.0), **expected})
 
 
 def test_the_profile_times_evaluation_and_recording(monkeypatch: pytest.MonkeyPatch):
