@@ -87,6 +87,8 @@ class Task:
     """Makes the figures, by file name."""
     files: Sequence[str] = ()
     """Names of the further files that a run of this task writes: the keys of ``Snapshot.files``."""
+    threads: int = 1
+    """The number of threads that train fastest; small networks are slower with two, much slower on a busy machine."""
     seed_chunk: int | None = None
     """The number of seeds that train fastest together on a CPU, because their batches fit its cache; None for all."""
 

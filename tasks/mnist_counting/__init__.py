@@ -18,4 +18,5 @@ TASK = Task(
     sweep=SWEEP,
     tables=tables,
     figures=figures,
+    threads=2,  # an image takes 44 microseconds in place of 75; see benchmarks/speed.md
 )

@@ -30,6 +30,8 @@ from tasks.harness.training.signals import interrupt_on_sigterm
 
 TOO_LARGE = ("allocate memory", "out of memory", "Storage size calculation overflowed")
 """Parts of torch's error messages for tensors that do not fit into memory; these errors have no type of their own."""
+MOST_THREADS = 1024
+"""More threads than any machine's cores could run; torch would crash when it starts them."""
 MEMORY = "not enough memory for these sizes; try fewer --seeds, a smaller --seed-chunk, or smaller batches"
 
 
@@ -47,12 +49,18 @@ class RunOptions:
     """Number of seeds trained together; fewer need less memory; by default the task's fastest number."""
     processes: int = 1
     """Split the seeds over this many processes; faster on a multi-core machine."""
+    threads: int | None = None
+    """Number of torch threads in each process; by default the task's fastest number, one for small networks."""
 
     def __post_init__(self) -> None:
         require(
             self.seed_chunk is None or self.seed_chunk >= 1, f"--seed-chunk must be at least 1, got {self.seed_chunk}"
         )
         require(self.processes >= 1, f"--processes must be at least 1, got {self.processes}")
+        require(
+            self.threads is None or 1 <= self.threads <= MOST_THREADS,
+            f"--threads must lie in 1..{MOST_THREADS}, got {self.threads}",
+        )
         require(self.out is None or is_text(str(self.out)), f"--out must be a path in UTF-8, got {self.out}")
 
 
@@ -144,6 +152,7 @@ def _run_task(task: Task, arguments: Sequence[str], program: str) -> None:
             overwrite=options.overwrite,
             seed_chunk=options.seed_chunk,
             processes=options.processes,
+            threads=options.threads,
             on_snapshot=lambda snapshot: progress.update(bar, completed=snapshot.step),
         )
     show(summary_table(finished.summary, config.label()))

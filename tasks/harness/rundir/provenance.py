@@ -15,10 +15,9 @@ PACKAGES = ("torch", "numpy", "scipy", "nalu-suite")
 
 
 def describe(device: torch.device) -> dict[str, Any]:
-    """Device, threads, versions and git commit, as JSON values."""
+    """Device, versions and git commit, as JSON values."""
     return {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu ({platform.machine()})",
-        "threads": torch.get_num_threads(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "git_commit": git_commit(),
     }

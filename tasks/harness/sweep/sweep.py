@@ -37,10 +37,7 @@ class Job:
 
     def train(self) -> None:
         """Train the job in this process, on one thread; a half-done run is resumed."""
-        import torch
-
-        torch.set_num_threads(1)
-        run(load_task(self.task), self.config, self.directory, resume=(self.directory / CONFIG).exists())
+        run(load_task(self.task), self.config, self.directory, resume=(self.directory / CONFIG).exists(), threads=1)
 
 
 Ended = Generator[tuple[Job, str | None], None, None]

@@ -24,22 +24,25 @@ Part = tuple[Config, State | None]
 class Processes:
     """``count`` processes on this machine, including this one. The others end with the ``with`` block.
 
-    The processes divide torch's threads equally; each has at least one.
+    Each process uses ``threads`` torch threads; None leaves this process as it is. The ``with`` block restores the
+    number of threads of this process.
     """
 
-    def __init__(self, count: int = 1) -> None:
+    def __init__(self, count: int = 1, threads: int | None = None) -> None:
         self.count = count
         self._others: list[_Other] = []
-        self._threads = torch.get_num_threads()
+        self._before = torch.get_num_threads()
+        self._threads = threads or self._before
 
     def __enter__(self) -> Self:
+        torch.set_num_threads(self._threads)
         return self
 
     def __exit__(self, *error: object) -> None:
         for other in self._others:
             other.end()
         self._others.clear()
-        torch.set_num_threads(self._threads)
+        torch.set_num_threads(self._before)
 
     def train(self, train: Train, parts: Sequence[Part]) -> Iterator[list[Snapshot]]:
         """Train each part in one of the processes; at every evaluation, yield the snapshots of all parts, in order.
@@ -51,9 +54,7 @@ class Processes:
             UserError: when another process was killed.
         """
         count = min(self.count, len(parts))
-        threads = max(self._threads // count, 1)
-        torch.set_num_threads(threads)
-        self._others += [_Other(train, parts[k::count], threads) for k in range(1, count)]
+        self._others += [_Other(train, parts[k::count], self._threads) for k in range(1, count)]
         here = [train(*part) for part in parts[::count]]
         while True:
             snapshots: list[Any] = [None] * len(parts)

@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from tasks.harness.config import Config
 from tasks.harness.contract import Snapshot, Task
 from tasks.harness.errors import UserError
@@ -39,6 +41,7 @@ def run(
     overwrite: bool = False,
     seed_chunk: int | None = None,
     processes: int = 1,
+    threads: int | None = None,
     on_snapshot: OnSnapshot = lambda snapshot: None,
 ) -> FinishedRun:
     """Train with the options ``config`` and write the record to ``directory``.
@@ -48,6 +51,7 @@ def run(
         overwrite: delete the run in ``directory`` first.
         seed_chunk: the number of seeds trained together, by default the task's; see ``training.chunks``.
         processes: the number of processes that train seeds at the same time.
+        threads: torch's threads in each process; by default those the run was started with, or else the task's.
         on_snapshot: called after each evaluated step is recorded.
 
     Raises:
@@ -63,7 +67,8 @@ def run(
             print(sanitize(f"{damage}; making the results again"), file=sys.stderr)
     check_place(directory, resume=resume)
     device = config.torch_device()  # checked before anything is deleted, because it may be missing
-    surroundings = provenance.describe(device) | {"processes": processes}
+    threads = _threads(task, directory, threads, resume=resume)
+    surroundings = provenance.describe(device) | {"processes": processes, "threads": threads}
     if seed_chunk is None and device.type == "cpu":
         seed_chunk = task.seed_chunk
     try:
@@ -71,7 +76,7 @@ def run(
             DeferredSignals() as signals,
             silence_writer_threads(),
             locked(directory),
-            Processes(processes) as several,
+            Processes(processes, threads) as several,
         ):
             newest = prepare(task, config, directory, resume=resume, overwrite=overwrite)
             train = in_seed_chunks(task.train, seed_chunk, several)
@@ -89,6 +94,19 @@ def run(
         what = f"cannot read or write {error.filename or directory}: {error.strerror or error}"
         kept = "; the record so far is kept; continue with --resume" if (directory / CONFIG).exists() else ""
         raise UserError(what + kept) from error
+
+
+def _threads(task: Task, directory: Path, threads: int | None, *, resume: bool) -> int:
+    """The number of threads; a resumed run keeps its number, or reports the change."""
+    before = read_json(directory / CONFIG).get("threads") if resume else None
+    if not isinstance(before, int) or before < 1:
+        return threads or min(task.threads, torch.get_num_threads())
+    if threads not in (None, before):
+        was = "1 thread" if before == 1 else f"{before} threads"
+        print(
+            f"the run was started with {was}; with {threads}, the last bits of its results may differ", file=sys.stderr
+        )
+    return threads or before
 
 
 def _train(

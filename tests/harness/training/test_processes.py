@@ -61,16 +61,13 @@ def test_each_process_trains_its_part() -> None:
         assert isinstance(snapshot.model, nn.Linear)
 
 
-def test_processors_are_shared_and_given_back() -> None:
+@pytest.mark.parametrize("count", [1, 2])
+def test_each_process_uses_the_threads_given_and_they_are_restored(count: int) -> None:
     before = torch.get_num_threads()
-    torch.set_num_threads(4)
-    try:
-        with Processes(2) as processes:
-            first = next(in_seed_chunks(taught, None, processes)(Config(seeds=2, steps=1)))
-            assert first.metrics["threads"].tolist() == [2, 2]
-        assert torch.get_num_threads() == 4
-    finally:
-        torch.set_num_threads(before)
+    with Processes(count, threads=before + 2) as processes:
+        first = next(in_seed_chunks(taught, None, processes)(Config(seeds=2, steps=1)))
+        assert first.metrics["threads"].tolist() == [before + 2] * 2
+    assert torch.get_num_threads() == before
 
 
 @pytest.mark.parametrize("name", ["static_arithmetic", "number_translation", "gridworld_time"])
@@ -78,15 +75,10 @@ def test_results_do_not_depend_on_the_processes(name: str) -> None:
     task = load_task(name)
     config = replace(task.smoke, steps=4, eval_every=2, seeds=4)
     found = []
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # each process then has one, too
-    try:
-        for count in (1, 2):
-            with Processes(count) as processes:
-                snapshots = in_seed_chunks(task.train, 2, processes)(config)
-                found.append([copied_metrics(snapshot) for snapshot in snapshots])
-    finally:
-        torch.set_num_threads(threads)
+    for count in (1, 2):
+        with Processes(count, threads=1) as processes:
+            snapshots = in_seed_chunks(task.train, 2, processes)(config)
+            found.append([copied_metrics(snapshot) for snapshot in snapshots])
     torch.testing.assert_close(found[0], found[1], rtol=0, atol=0, equal_nan=True)
 
 
