@@ -13,6 +13,7 @@ from nalu.training.compiled import CompiledBackward, worth_compiling
 from nalu.training.ensemble import Ensemble
 from nalu.training.mean_split import MeanSplit
 from nalu.training.restart import Restart
+from nalu.training.steps import training_steps
 from nalu.units.mcfc import MCFC, MulMCFC
 from nalu.units.nac import NAC, GumbelNAC, NACMul, NACMulSigma, SoftmaxNAC
 from nalu.units.nalu import GNALU, INALU, NALU
@@ -56,5 +57,6 @@ __all__ = [
     "project_gradients_",
     "regularizer",
     "sparsity_penalty",
+    "training_steps",
     "worth_compiling",
 ]

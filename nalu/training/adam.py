@@ -28,6 +28,17 @@ class Adam(torch.optim.Adam):
         self, params: Iterable[Any], lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8
     ) -> None:
         super().__init__(params, lr=lr, betas=betas, eps=eps, fused=True)
+        self._make_capturable_on_gpu()
+
+    def load_state_dict(self, state_dict: Any) -> None:
+        """As torch's; a state from a CPU can be loaded on a GPU, and the other way round."""
+        super().load_state_dict(state_dict)
+        self._make_capturable_on_gpu()
+
+    def _make_capturable_on_gpu(self) -> None:
+        """On a GPU torch refuses to capture a step in a CUDA graph without this option, which changes no result."""
+        for group in self.param_groups:
+            group["capturable"] = all(parameter.is_cuda for parameter in group["params"])
 
     def step(self, closure: Any = None) -> Any:
         """One step on all parameters that have a gradient; as torch's."""

@@ -148,8 +148,8 @@ class CompiledBackward:
 
         example: list[Any] = [*self._tensors(), *inputs]
         if any(tensor.is_cuda for tensor in example):
-            # The kernels are captured in a CUDA graph, so that they are started at once, too.
-            return torch.compile(_own_copy(gradient), fullgraph=True, dynamic=False, mode="reduce-overhead")
+            # Starting the few kernels takes longest; nalu.training_steps captures them together with all other ones.
+            return torch.compile(_own_copy(gradient), fullgraph=True, dynamic=False)
         # What torch.compile does after it has read the Python code and before it guards what it has read, at every
         # call: without that, a call costs half, and compiling a fifth.
         from torch import _inductor as inductor  # takes a second

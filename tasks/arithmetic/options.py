@@ -75,6 +75,7 @@ class SubsetSumsConfig(harness.Config):
             batch_size=self.batch_size,
             eval_size=self.eval_size,
             device=device,
+            generator=self.data_generator,
         )
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nalu.training.steps import Step
 from tasks.arithmetic.problem import EXTRAPOLATION_SEED, VALIDATION_SEED, Operation, Subsets, apply, spread
-from tasks.harness.streams import UniformStream
+from tasks.harness.streams import Generator, uniform_stream
 
 
 class SubsetSums:
@@ -31,13 +32,13 @@ class SubsetSums:
         batch_size: int,
         eval_size: int,
         device: torch.device,
+        generator: Generator = "sfc64",
     ) -> None:
         self._op: Operation = op
         self._range = interpolation_range
         self._device = device
-        self._stream = UniformStream(
-            seeds, (batch_size, subsets.inputs)
-        )  # the largest first: fails at once if too large
+        # The largest tensor first: a size that does not fit into memory fails at once.
+        self._stream = uniform_stream(generator, seeds, (batch_size, subsets.inputs), device=device)
         self._masks = torch.stack([subsets.masks(seed) for seed in seeds]).to(device)
         self.validation = self._evaluation_set(VALIDATION_SEED, interpolation_range, eval_size)
         """Inputs ``(N, inputs)``, the same for all seeds, and their targets ``(S, N, 1)``."""
@@ -45,15 +46,15 @@ class SubsetSums:
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """Inputs ``(S, B, inputs)`` and targets ``(S, B, 1)`` of a step."""
-        return self.examples(self.uniform(step))
+        return self.examples(self.draw(step))
 
-    def uniform(self, step: int) -> Tensor:
-        """The uniform numbers from [0, 1) that a step's batch is made from, ``(S, B, inputs)``."""
-        return self._stream.batch(step).to(self._device)
+    def draw(self, step: Step) -> Tensor:
+        """What :meth:`examples` makes the batch of a step from."""
+        return self._stream.draw(step)
 
-    def examples(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """The batch that belongs to a step's :meth:`uniform` numbers."""
-        x = spread(u, self._range)
+    def examples(self, drawn: Tensor) -> tuple[Tensor, Tensor]:
+        """The batch of a step."""
+        x = spread(self._stream.uniform(drawn), self._range)
         return x, self._targets(x, self._masks)
 
     def _targets(self, x: Tensor, masks: Tensor) -> Tensor:

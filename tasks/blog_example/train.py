@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from nalu import Adam, CompiledBackward, Ensemble, inspection, worth_compiling
+from nalu import Adam, CompiledBackward, Ensemble, inspection, training_steps, worth_compiling
+from nalu.training.scheduled import Scheduled
+from nalu.training.steps import Step
 from tasks.blog_example.data import TEST_LIMIT, TRAINING_LIMIT, examples
 from tasks.blog_example.model import build
 from tasks.blog_example.options import Config
@@ -64,9 +66,13 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
 
-    for step in range(start, config.steps):
+    learning_rate = Scheduled(config.learning_rate_at, config.steps, device)
+
+    def train_step(step: Step) -> Tensor:
         loss = backward(*sets["train"])
-        optimizer.param_groups[0]["lr"] = config.learning_rate_at(step)
+        optimizer.param_groups[0]["lr"] = learning_rate(step)
         optimizer.step()
-        if config.evaluates_at(step + 1):
-            yield snapshot(step + 1, loss)
+        return loss
+
+    for step, loss in training_steps(train_step, range(start, config.steps), config.evaluates_at, device):
+        yield snapshot(step, loss)

@@ -8,8 +8,10 @@ from dataclasses import fields
 import torch
 from torch import Tensor
 
-from nalu import Adam, after_step_
+from nalu import Adam, after_step_, training_steps
 from nalu.functional import sparsity
+from nalu.training.scheduled import Scheduled
+from nalu.training.steps import Step
 from tasks.gridworld_time.agent.advantages import advantages, mean
 from tasks.gridworld_time.agent.evaluation import Outcome, arrivals, measure, reading_range
 from tasks.gridworld_time.agent.model import Agents
@@ -19,7 +21,7 @@ from tasks.gridworld_time.options import FAR, TRAINED, Config
 from tasks.gridworld_time.world.dynamics import STARTS
 from tasks.harness.contract import Snapshot, State
 from tasks.harness.metrics import curve
-from tasks.harness.streams import UniformStream
+from tasks.harness.streams import uniform_stream
 
 LAST = 0.1
 """The learning rate falls linearly to this fraction of its initial value."""
@@ -31,7 +33,7 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
     longest = rules.time_out(TRAINED[-1])
     agents = Agents(config.design, config.seed_range).to(device)
     optimizer = Adam(agents.parameters(), eps=1e-5)
-    stream = UniformStream(config.seed_range, (2 + longest, config.episodes))
+    stream = uniform_stream(config.data_generator, config.seed_range, (2 + longest, config.episodes), device=device)
     env_steps = torch.zeros(config.seeds, dtype=torch.float64, device=device)
     nan = torch.full((config.seeds,), torch.nan, device=device)
 
@@ -63,12 +65,23 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         optimizer.load_state_dict(state["optimizer"])
         env_steps.copy_(state["env_steps"])
 
-    for step in range(first_step, config.steps):
-        uniform = stream.batch(step).to(device)
+    def entropy_weight_at(step: int) -> float:
+        return config.entropy + (config.entropy_last - config.entropy) * (step / config.steps)
+
+    def learning_rate_at(step: int) -> float:
+        return recipe.learning_rate * (1 - (1 - LAST) * (step / config.steps))
+
+    entropy_weight = Scheduled(entropy_weight_at, config.steps, device)
+    learning_rate = Scheduled(learning_rate_at, config.steps, device)
+
+    def train_step(step: Step) -> tuple[Tensor, Tensor, Tensor]:
+        uniform = stream.uniform(stream.draw(step))
         start = (uniform[:, 0] * STARTS).long()
         instruction = TRAINED[0] + (uniform[:, 1] * len(TRAINED)).long()
         features = agents.features()
-        rollout = collect_rollout(agents, features, start, instruction, uniform[:, 2:], rules)
+        # A captured step has the same shapes each time.
+        drop_ended = not isinstance(step, Tensor)
+        rollout = collect_rollout(agents, features, start, instruction, uniform[:, 2:], rules, drop_ended=drop_ended)
 
         logits, values, active = rollout.logits, rollout.value, rollout.active
         rewards = rollout.by_time(rollout.reward)
@@ -78,22 +91,23 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         log_policy = logits.log_softmax(dim=-1)
         log_probability = log_policy.gather(-1, rollout.action.unsqueeze(-1)).squeeze(-1)
         entropies = -(log_policy.exp() * log_policy).sum(dim=-1)
-        progress = step / config.steps
-        entropy_weight = config.entropy + (config.entropy_last - config.entropy) * progress
         value_error = (values - (advantage + values.detach())).square()
-        objective = config.value_weight * value_error - advantage * log_probability - entropy_weight * entropies
+        bonus = entropy_weight(step) * entropies
+        objective = config.value_weight * value_error - advantage * log_probability - bonus
         loss = mean(objective, active)
         optimizer.zero_grad()
         loss.sum().backward()  # the sum over seeds: no seed's gradient depends on the other seeds
         features.backward(rollout.features_gradient())
         agents.clip_grad_norm_(config.clip)
-        optimizer.param_groups[0]["lr"] = recipe.learning_rate * (1 - (1 - LAST) * progress)
+        optimizer.param_groups[0]["lr"] = learning_rate(step)
         optimizer.step()
         after_step_(agents)
-        env_steps += active.sum(dim=1)
-        if config.evaluates_at(step + 1):
-            total_reward = rewards.sum(dim=0).mean(dim=-1)
-            yield snapshot(step + 1, loss.detach(), total_reward, mean(entropies, active).detach())
+        env_steps.add_(active.sum(dim=1))
+        total_reward = rewards.sum(dim=0).mean(dim=-1)
+        return loss.detach(), total_reward, mean(entropies, active).detach()
+
+    for step, outputs in training_steps(train_step, range(first_step, config.steps), config.evaluates_at, device):
+        yield snapshot(step, *outputs)
 
 
 @torch.no_grad()

@@ -23,13 +23,22 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound="DataclassInstance")
 
+Generator = Literal["sfc64", "philox"]
+"""A random number generator of training data; see ``streams``."""
 LARGEST = 2**31 - 1
+BEFORE = {"generator": "sfc64"}
+"""The values of options in records that are older than the option."""
 
 
 def require(condition: bool, message: str) -> None:
     """Raise an OptionError with ``message`` unless ``condition`` holds."""
     if not condition:
         raise OptionError(message)
+
+
+def has_gpu() -> bool:
+    """Whether torch can use a GPU here."""
+    return torch.cuda.is_available()
 
 
 def flag(name: str) -> str:
@@ -50,9 +59,13 @@ class Config:
     eval_every: int = 1000
     """Steps between two evaluations; the last step is always evaluated."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Device to train on; auto uses a GPU if there is one."""
+    """Device to train on; auto uses a GPU only where this task was measured to be faster on one."""
+    generator: Literal["auto", "sfc64", "philox"] = "auto"
+    """Random number generator of the training data; auto is philox on a GPU and sfc64 on a CPU."""
 
-    SCALE: ClassVar[tuple[str, ...]] = ("seeds", "first_seed", "steps", "eval_every", "device")
+    GPU_SEEDS: ClassVar[int | None] = None
+    """From this number of seeds on, the task was measured to be faster on a GPU than on one CPU core; None: never."""
+    SCALE: ClassVar[tuple[str, ...]] = ("seeds", "first_seed", "steps", "eval_every", "device", "generator")
     """Options that set the amount of work, not the problem; tables show them in own columns. Tasks may add some."""
 
     def __post_init__(self) -> None:
@@ -89,11 +102,24 @@ class Config:
         Raises:
             UserError: when a GPU is requested and none is available.
         """
-        if self.device == "cuda" and not torch.cuda.is_available():
+        if self.device == "cuda" and not has_gpu():
             raise UserError("--device cuda needs a GPU that torch can use, but there is none; use --device cpu")
-        if self.device == "auto":
-            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        return torch.device(self.device)
+        if self.device != "auto":
+            return torch.device(self.device)
+        faster_on_gpu = self.GPU_SEEDS is not None and self.seeds >= self.GPU_SEEDS
+        return torch.device("cuda" if faster_on_gpu and has_gpu() else "cpu")
+
+    @property
+    def data_generator(self) -> Generator:
+        """The random number generator of the training data."""
+        if self.generator != "auto":
+            return self.generator
+        return "philox" if self.torch_device().type == "cuda" else "sfc64"
+
+    def on_this_machine(self) -> Self:
+        """The same options, with the device and the generator that ``auto`` stands for."""
+        device: Any = self.torch_device().type
+        return replace(self, device=device, generator=self.data_generator)
 
     def label(self) -> str:
         """A short name of the configuration, for directories and tables; it need not be unique."""
@@ -115,7 +141,7 @@ class Config:
 
     def to_dict(self) -> dict[str, Any]:
         """The resolved options as JSON values. Two runs are the same if these are equal."""
-        values = asdict(self.resolved())
+        values = asdict(replace(self.resolved(), generator=self.data_generator))
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     @classmethod
@@ -126,6 +152,7 @@ class Config:
             OptionError: when an option is unknown or its value is invalid.
         """
         require(isinstance(values, dict), f"options must be an object, got {values!r}")
+        values = BEFORE | values
         known = {field.name for field in fields(cls)}
         unknown = sorted(set(values) - known)
         require(not unknown, f"unknown option {', '.join(unknown)}")

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from nalu import Adam, CompiledBackward, Ensemble, worth_compiling
+from nalu import Adam, CompiledBackward, Ensemble, training_steps, worth_compiling
+from nalu.training.steps import Step
 from tasks.harness.contract import Snapshot, State
 from tasks.harness.metrics import curve
 from tasks.identity.data import PER_INTEGER, TEST_LIMIT, TRAINING_LIMIT, test_inputs, training_inputs
@@ -40,11 +41,13 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
 
-    for step in range(start, config.steps):
+    def train_step(step: Step) -> Tensor:
         loss = backward(x)
         optimizer.step()
-        if config.evaluates_at(step + 1):
-            yield snapshot(step + 1, loss)
+        return loss
+
+    for step, loss in training_steps(train_step, range(start, config.steps), config.evaluates_at, device):
+        yield snapshot(step, loss)
 
 
 @torch.no_grad()

@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tasks.harness.streams import UniformStream
+from nalu.training.steps import Step
+from tasks.harness.streams import Generator, uniform_stream
 from tasks.mnist_counting.digits import Digits, DigitSets
 
 Target = Literal["counting", "addition", "cumsum", "product"]
@@ -95,13 +96,21 @@ class Data:
     """
 
     def __init__(
-        self, target: Target, digits: DigitSets, seeds: range, *, batch_size: int, eval_size: int, device: torch.device
+        self,
+        target: Target,
+        digits: DigitSets,
+        seeds: range,
+        *,
+        batch_size: int,
+        eval_size: int,
+        device: torch.device,
+        generator: Generator = "sfc64",
     ) -> None:
         self.problem = PROBLEMS[target]
         self._target: Target = target
         self._device = device
         self._train = _usable(digits.train, self.problem, device)
-        self._stream = UniformStream(seeds, (batch_size, self.problem.length))
+        self._stream = uniform_stream(generator, seeds, (batch_size, self.problem.length), device=device)
         validation, test = (_usable(part, self.problem, device) for part in (digits.validation, digits.test))
         self.validation_images, self.test_images = validation.images, test.images
         self.validation = self._series(validation.labels, self.problem.length, VALIDATION_SEED, eval_size)
@@ -109,9 +118,9 @@ class Data:
         self.test = {n: self._series(test.labels, n, TEST_SEED + n, eval_size) for n in self.problem.lengths}
         """Series of test digits, by length. The series of length 1 are all test digits, each once."""
 
-    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+    def batch(self, step: Step) -> tuple[Tensor, Tensor]:
         """Images ``(S, B, T, 28, 28)``, uint8, and correct answers ``(S, B, T, outputs)`` of a step."""
-        indices = self._stream.batch(step).to(self._device).mul_(len(self._train.labels)).long()
+        indices = self._stream.uniform(self._stream.draw(step)).mul_(len(self._train.labels)).long()
         return self._train.images[indices], answers(self._target, self._train.labels[indices])
 
     def _series(self, labels: Tensor, length: int, seed: int, size: int) -> Series:

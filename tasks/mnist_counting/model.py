@@ -199,7 +199,9 @@ def recurrent_weights(recurrent: Ensemble) -> Tensor | None:
 def penalty(recurrent: Ensemble) -> Tensor:
     """The sparsity penalty of each seed, ``(S,)``: summed distances of the recurrent weights to {-1, 0, 1}."""
     W = recurrent_weights(recurrent)
-    return torch.zeros(len(recurrent)) if W is None else functional.sparsity(W).sum(dim=(-2, -1))
+    if W is None:
+        return torch.zeros(len(recurrent), device=next(recurrent.parameters()).device)
+    return functional.sparsity(W).sum(dim=(-2, -1))
 
 
 @torch.no_grad()

@@ -8,8 +8,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from nalu import Adam, after_step_
+from nalu import Adam, after_step_, training_steps
 from nalu.functional import sparsity
+from nalu.training.scheduled import Scheduled
+from nalu.training.steps import Step
 from tasks.harness.contract import Snapshot, State
 from tasks.harness.metrics import curve
 from tasks.mnist_counting.data import Data, Series, digit_accuracy, mean_absolute
@@ -37,6 +39,7 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         batch_size=recipe.batch_size,
         eval_size=config.eval_size,
         device=device,
+        generator=config.data_generator,
     )
     model = build(config).to(device)
     groups = [
@@ -54,28 +57,35 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         start = 0
         with torch.no_grad():
             images, answers = data.batch(0)
-            loss = squared_error(model(images), answers, config, 0)
+            loss = squared_error(model(images), answers, config, config.bias_weight_at(0))
         yield snapshot(0, loss)
     else:
         start = state["step"]
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
 
-    for step in range(start, config.steps):
+    bias_weight, penalty_weight, rate_factor = (
+        Scheduled(schedule, config.steps, device)
+        for schedule in (config.bias_weight_at, config.penalty_at, config.rate_factor)
+    )
+
+    def train_step(step: Step) -> Tensor:
         images, answers = data.batch(step)
-        loss = squared_error(model(images), answers, config, step)
+        loss = squared_error(model(images), answers, config, bias_weight(step))
         objective = loss
-        if (weight := config.penalty_at(step)) > 0:
-            objective = loss + weight * penalty(model.recurrent)
+        if recipe.penalty > 0:
+            objective = loss + penalty_weight(step) * penalty(model.recurrent)
         optimizer.zero_grad()
         objective.sum().backward()  # a sum over seeds keeps the gradient of each seed independent of the others
         model.clip_grad_norm_(config.clip)
         for group in optimizer.param_groups:
-            group["lr"] = group["rate"] * config.rate_factor(step)
+            group["lr"] = group["rate"] * rate_factor(step)
         optimizer.step()
         after_step_(model.recurrent)
-        if config.evaluates_at(step + 1):
-            yield snapshot(step + 1, loss)
+        return loss
+
+    for step, loss in training_steps(train_step, range(start, config.steps), config.evaluates_at, device):
+        yield snapshot(step, loss)
 
 
 def build(config: Config) -> Networks:
@@ -99,13 +109,13 @@ def build(config: Config) -> Networks:
     )
 
 
-def squared_error(predictions: Tensor, answers: Tensor, config: Config, step: int) -> Tensor:
+def squared_error(predictions: Tensor, answers: Tensor, config: Config, bias_weight: float | Tensor) -> Tensor:
     """The loss of every seed, ``(S, B, T, outputs), (S, B, T, outputs) -> (S,)``; see ``Config.bias_weight``."""
     error = predictions - answers
     if not config.problem.every_step:
         error = error[:, :, -1]
     bias = error.mean(dim=1, keepdim=True)
-    return ((error - bias).square() + config.bias_weight_at(step) * bias.square()).flatten(1).mean(dim=1)
+    return ((error - bias).square() + bias_weight * bias.square()).flatten(1).mean(dim=1)
 
 
 @torch.no_grad()

@@ -9,11 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nalu import Adam, Ensemble
+from nalu import Adam, Ensemble, training_steps
 from nalu.schedules import cosine
+from nalu.training.scheduled import Scheduled
+from nalu.training.steps import Step
 from tasks.harness.contract import Snapshot, State
 from tasks.harness.files import write_columns
-from tasks.harness.streams import UniformStream
+from tasks.harness.streams import uniform_stream
 from tasks.number_translation.best_so_far import BestSoFar, chosen_network, chosen_seed
 from tasks.number_translation.data import Data
 from tasks.number_translation.levenberg_marquardt import LevenbergMarquardt
@@ -45,7 +47,10 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         model, lambda prediction, target: error(prediction, target, recipe.loss), no_op_parameters(model.member(0))
     )
     num_words = x.sum(dim=(2, 3))
-    stream = UniformStream(config.seed_range, (recipe.batch_size or y.shape[1],))
+    stream = uniform_stream(config.data_generator, config.seed_range, (recipe.batch_size or y.shape[1],), device=device)
+    learning_rate = Scheduled(
+        lambda step: recipe.learning_rate * cosine(step, config.steps, WARM_UP), config.steps, device
+    )
 
     @torch.no_grad()
     def snapshot(step: int) -> Snapshot:
@@ -77,27 +82,33 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         levenberg_marquardt.damping.copy_(state["damping"])
         best.load_state_dict(state["best"])
 
-    for step in range(start, config.steps):
-        if second_order:
-            most_words = 1 + step // config.curriculum
-            if step % config.curriculum == 0 and most_words <= num_words.max():
-                levenberg_marquardt.damping.fill_(1.0)
-            weight = (num_words <= most_words).to(dtype)
-            levenberg_marquardt.step(x, y, weight, config.penalty if step < PENALIZED * config.steps else 0.0)
-        else:
-            batch: slice | tuple[Tensor, Tensor] = slice(None)
-            if recipe.batch_size:
-                examples = (stream.batch(step).to(device) * y.shape[1]).long()
-                batch = torch.arange(len(model), device=device).unsqueeze(-1), examples
-            residual = error(model(x[batch]), y[batch], recipe.loss)
-            loss = (residual.abs() if recipe.loss == "absolute" else residual.square()).mean(dim=1)
-            adam.zero_grad()
-            loss.sum().backward()  # a sum over seeds keeps the gradient of each seed independent of the others
-            model.clip_grad_norm_(recipe.clip)
-            adam.param_groups[0]["lr"] = recipe.learning_rate * cosine(step, config.steps, WARM_UP)
-            adam.step()
-        if config.evaluates_at(step + 1):
-            yield snapshot(step + 1)
+    def second_order_step(step: Step) -> tuple[Tensor, ...]:
+        step = int(step)
+        most_words = 1 + step // config.curriculum
+        if step % config.curriculum == 0 and most_words <= num_words.max():
+            levenberg_marquardt.damping.fill_(1.0)
+        weight = (num_words <= most_words).to(dtype)
+        levenberg_marquardt.step(x, y, weight, config.penalty if step < PENALIZED * config.steps else 0.0)
+        return ()
+
+    def first_order_step(step: Step) -> tuple[Tensor, ...]:
+        batch: slice | tuple[Tensor, Tensor] = slice(None)
+        if recipe.batch_size:
+            examples = (stream.uniform(stream.draw(step)) * y.shape[1]).long()
+            batch = torch.arange(len(model), device=device).unsqueeze(-1), examples
+        residual = error(model(x[batch]), y[batch], recipe.loss)
+        loss = (residual.abs() if recipe.loss == "absolute" else residual.square()).mean(dim=1)
+        adam.zero_grad()
+        loss.sum().backward()  # a sum over seeds keeps the gradient of each seed independent of the others
+        model.clip_grad_norm_(recipe.clip)
+        adam.param_groups[0]["lr"] = learning_rate(step)
+        adam.step()
+        return ()
+
+    train_step, steps = second_order_step if second_order else first_order_step, range(start, config.steps)
+    # The second-order method decides on the host which steps it accepts, so it cannot be captured.
+    for step, _ in training_steps(train_step, steps, config.evaluates_at, device, captured=not second_order):
+        yield snapshot(step)
 
 
 def error(prediction: Tensor, target: Tensor, loss: Loss) -> Tensor:

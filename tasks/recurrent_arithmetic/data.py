@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nalu.training.steps import Step
 from tasks.arithmetic.problem import EXTRAPOLATION_SEED, VALIDATION_SEED, Operation, Subsets, apply
-from tasks.harness.streams import UniformStream
+from tasks.harness.streams import Generator, uniform_stream
 
 LENGTHS = (10, 100, 1000)
 """Lengths of the test sequences; the first is also the training length, the last decides which seeds are solved."""
@@ -42,11 +43,12 @@ class Data:
         batch_size: int,
         eval_size: int,
         device: torch.device,
+        generator: Generator = "sfc64",
     ) -> None:
         self._op: Operation = op
         self._device = device
         self._masks = torch.stack([subsets.masks(seed) for seed in seeds]).to(device)
-        self._stream = UniformStream(seeds, (batch_size, length, subsets.inputs))
+        self._stream = uniform_stream(generator, seeds, (batch_size, length, subsets.inputs), device=device)
         self.validation = self._evaluation_set(VALIDATION_SEED, length, eval_size)
         """Inputs ``(N, length, inputs)``, the same for all seeds, and their targets ``(S, N, 1)``."""
         self.test = {n: self._evaluation_set(EXTRAPOLATION_SEED + n, n, eval_size) for n in lengths}
@@ -54,15 +56,15 @@ class Data:
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """Inputs ``(S, B, length, inputs)`` and targets ``(S, B, 1)`` of a step."""
-        return self.examples(self.uniform(step))
+        return self.examples(self.draw(step))
 
-    def uniform(self, step: int) -> Tensor:
-        """The uniform numbers from [0, 1) that a step's batch is made from, ``(S, B, length, inputs)``."""
-        return self._stream.batch(step).to(self._device)
+    def draw(self, step: Step) -> Tensor:
+        """What :meth:`examples` makes the batch of a step from."""
+        return self._stream.draw(step)
 
-    def examples(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """The batch that belongs to a step's :meth:`uniform` numbers, which are overwritten."""
-        x = u.mul_(HIGH - LOW).add_(LOW)
+    def examples(self, drawn: Tensor) -> tuple[Tensor, Tensor]:
+        """The batch of a step; ``drawn`` may be overwritten."""
+        x = self._stream.uniform(drawn).mul_(HIGH - LOW).add_(LOW)
         return x, self._targets(x.sum(dim=-2), self._masks)
 
     def _targets(self, sums: Tensor, masks: Tensor) -> Tensor:

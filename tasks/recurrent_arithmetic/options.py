@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from nalu.init import Init
+from nalu.schedules import cosine, ramp
 from nalu.units import UNITS
 from nalu.units.base import ClippedUnit
 from tasks.arithmetic import thresholds
@@ -95,6 +96,14 @@ class Config(harness.Config):
     def is_clipped(self) -> bool:
         """Whether the cell is a unit of clipped weights, to which the sparsity regulariser belongs."""
         return self.cell in UNITS and isinstance(UNITS[self.cell].build(1, 1), ClippedUnit)
+
+    def learning_rate_at(self, step: int) -> float:
+        """The learning rate of a step, counted from 0."""
+        return self.recipe.learning_rate * cosine(step, self.steps, self.warm_up)
+
+    def penalty_at(self, step: int) -> float:
+        """The weight of the sparsity regulariser at a step."""
+        return self.penalty * ramp(step, self.steps, 0.6, 0.8)
 
     def threshold(self, length: int) -> float:
         """The error below which a seed is solved at a test length."""

@@ -7,8 +7,18 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from nalu import Adam, CompiledBackward, Ensemble, after_step_, inspection, sparsity_penalty, worth_compiling
-from nalu.schedules import cosine, ramp
+from nalu import (
+    Adam,
+    CompiledBackward,
+    Ensemble,
+    after_step_,
+    inspection,
+    sparsity_penalty,
+    training_steps,
+    worth_compiling,
+)
+from nalu.training.scheduled import Scheduled
+from nalu.training.steps import Step
 from tasks.arithmetic.loss import centred_loss, squared_error
 from tasks.harness.contract import Snapshot, State
 from tasks.harness.metrics import curve
@@ -30,6 +40,7 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         batch_size=config.batch_size,
         eval_size=config.eval_size,
         device=device,
+        generator=config.data_generator,
     )
     model = Ensemble(lambda: build(config.cell, SUBSETS.inputs, recipe.hidden_size, config.init), config.seed_range).to(
         device
@@ -49,8 +60,8 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
 
-    def objective(model: nn.Module, uniform: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-        x, y = data.examples(uniform)
+    def objective(model: nn.Module, drawn: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        x, y = data.examples(drawn)
         prediction = model(x)
         loss = centred_loss(prediction, y, recipe.bias_weight)
         if config.is_clipped:
@@ -58,15 +69,19 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         return loss, squared_error(prediction, y)
 
     backward = CompiledBackward(model, objective, compiled=worth_compiling(config.steps))
-    for step in range(start, config.steps):
-        weight = config.penalty * ramp(step, config.steps, 0.6, 0.8)
-        loss = backward(data.uniform(step), torch.tensor(weight, device=device))
+    penalty = Scheduled(config.penalty_at, config.steps, device)
+    learning_rate = Scheduled(config.learning_rate_at, config.steps, device)
+
+    def train_step(step: Step) -> Tensor:
+        loss = backward(data.draw(step), penalty.tensor(step))
         model.clip_grad_norm_(config.clip)
-        optimizer.param_groups[0]["lr"] = recipe.learning_rate * cosine(step, config.steps, config.warm_up)
+        optimizer.param_groups[0]["lr"] = learning_rate(step)
         optimizer.step()
         after_step_(model)
-        if config.evaluates_at(step + 1):
-            yield snapshot(step + 1, loss)
+        return loss
+
+    for step, loss in training_steps(train_step, range(start, config.steps), config.evaluates_at, device):
+        yield snapshot(step, loss)
 
 
 @torch.no_grad()

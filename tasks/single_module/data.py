@@ -11,13 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nalu.training.steps import Step
 from nalu.units.catalogue import BinaryOperation
 from tasks.arithmetic.problem import EXTRAPOLATION_SEED, VALIDATION_SEED, apply, spread
-from tasks.harness.streams import UniformStream
+from tasks.harness.streams import Generator, uniform_stream
 from tasks.single_module.ranges import Range
 
 BLOCK = 8
-"""Batches drawn at a time; this takes half as long as one by one."""
+"""Batches that sfc64 draws at a time; this takes half as long as one by one."""
 
 
 class Data:
@@ -43,11 +44,11 @@ class Data:
         batch_size: int,
         eval_size: int,
         device: torch.device,
+        generator: Generator = "sfc64",
     ) -> None:
         self._op: BinaryOperation = op
         self._device = device
-        self._stream = UniformStream(seeds, (BLOCK, inputs, batch_size))
-        self._drawn = -1
+        self._stream = uniform_stream(generator, seeds, (inputs, batch_size), device=device, block=BLOCK)
         bounds = torch.tensor([bounds.train for bounds in ranges], device=device)
         self._low, high = bounds.view(-1, 2, 1, 1, 1).unbind(dim=1)
         self._width = high - self._low
@@ -59,19 +60,15 @@ class Data:
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """Inputs ``(R S, B, inputs)`` and targets ``(R S, B, 1)`` of a step."""
-        return self.examples(self.uniform(step))
+        return self.examples(self.draw(step))
 
-    def uniform(self, step: int) -> Tensor:
-        """The uniform numbers from [0, 1) that a step's batch is made from, ``(S, inputs, B)``."""
-        block, within = divmod(step, BLOCK)
-        if block != self._drawn:
-            self._block = self._stream.batch(block).to(self._device)
-            self._drawn = block
-        return self._block[:, within]
+    def draw(self, step: Step) -> Tensor:
+        """What :meth:`examples` makes the batch of a step from."""
+        return self._stream.draw(step)
 
-    def examples(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """The batch that belongs to a step's :meth:`uniform` numbers."""
-        x = torch.addcmul(self._low, u, self._width).flatten(0, 1)
+    def examples(self, drawn: Tensor) -> tuple[Tensor, Tensor]:
+        """The batch of a step."""
+        x = torch.addcmul(self._low, self._stream.uniform(drawn), self._width).flatten(0, 1)
         x = x.mT  # examples adjacent in memory: faster products with few inputs
         return x, self._targets(x)
 

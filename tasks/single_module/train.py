@@ -7,7 +7,19 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from nalu import Adam, CompiledBackward, Ensemble, Restart, after_step_, inspection, regularizer, worth_compiling
+from nalu import (
+    Adam,
+    CompiledBackward,
+    Ensemble,
+    Restart,
+    after_step_,
+    inspection,
+    regularizer,
+    training_steps,
+    worth_compiling,
+)
+from nalu.training.scheduled import Scheduled
+from nalu.training.steps import Step
 from tasks.arithmetic.loss import squared_error
 from tasks.harness.contract import Snapshot, State
 from tasks.single_module.data import Data
@@ -31,6 +43,7 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         batch_size=config.batch_size,
         eval_size=config.eval_size,
         device=device,
+        generator=config.data_generator,
     )
     model = Ensemble(lambda: build(config.cell, config.input_size), [*config.seed_range] * len(config.ranges)).to(
         device
@@ -55,25 +68,30 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         if restart is not None:
             restart.load_state_dict(state["restart"])
 
-    def objective(model: nn.Module, uniform: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-        x, y = data.examples(uniform)
+    def objective(model: nn.Module, drawn: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        x, y = data.examples(drawn)
         loss = squared_error(model(x), y)
         if recipe.penalty is None:
             return loss, loss
         return loss + weight * regularizer(model) * (loss.detach() < recipe.penalty_below), loss
 
     backward = CompiledBackward(model, objective, compiled=worth_compiling(config.steps))
-    for step in range(start, config.steps):
-        weight = torch.tensor(recipe.penalty_at(step / config.steps), device=device)
-        loss = backward(data.uniform(step), weight)
+    penalty = Scheduled(lambda step: recipe.penalty_at(step / config.steps), config.steps, device)
+
+    def train_step(step: Step) -> Tensor:
+        loss = backward(data.draw(step), penalty.tensor(step))
         if recipe.clip_gradient is not None:
             torch.nn.utils.clip_grad_value_(model.parameters(), recipe.clip_gradient)
         optimizer.step()
         after_step_(model)
         if restart is not None:
             restart(loss)
-        if config.evaluates_at(step + 1):
-            yield snapshot(step + 1, loss)
+        return loss
+
+    steps = range(start, config.steps)
+    # A restart reads on the host which members are stuck, so it cannot be captured.
+    for step, loss in training_steps(train_step, steps, config.evaluates_at, device, captured=restart is None):
+        yield snapshot(step, loss)
 
 
 @torch.no_grad()

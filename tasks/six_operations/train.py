@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor
 
-from nalu import Adam, CompiledBackward, Ensemble, after_step_, project_gradients_, worth_compiling
+from nalu import Adam, CompiledBackward, Ensemble, after_step_, project_gradients_, training_steps, worth_compiling
+from nalu.training.scheduled import Scheduled
+from nalu.training.steps import Step
 from tasks.arithmetic.optimization import split_optimizer
 from tasks.harness.contract import Snapshot, State
 from tasks.six_operations import one_network, three_networks
@@ -40,20 +42,24 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
 
-    def objective(model: Ensemble, uniform: Tensor) -> tuple[Tensor, Tensor]:
-        x, y = data.examples(uniform)
+    def objective(model: Ensemble, drawn: Tensor) -> tuple[Tensor, Tensor]:
+        x, y = data.examples(drawn)
         loss = training_loss(config, model, x, y)
         return loss, loss
 
     backward = CompiledBackward(model, objective, compiled=worth_compiling(config.steps))
-    for step in range(start, config.steps):
-        loss = backward(data.uniform(step))
+    learning_rate = Scheduled(config.learning_rate_at, config.steps, device)
+
+    def train_step(step: Step) -> Tensor:
+        loss = backward(data.draw(step))
         project_gradients_(model)
-        optimizer.param_groups[0]["lr"] = config.learning_rate_at(step)
+        optimizer.param_groups[0]["lr"] = learning_rate(step)
         optimizer.step()
         after_step_(model)
-        if config.evaluates_at(step + 1):
-            yield snapshot(step + 1, loss)
+        return loss
+
+    for step, loss in training_steps(train_step, range(start, config.steps), config.evaluates_at, device):
+        yield snapshot(step, loss)
 
 
 def training_loss(config: Config, model: Ensemble, x: Tensor, target: Tensor) -> Tensor:

@@ -16,8 +16,11 @@ from nalu import (
     inspection,
     project_gradients_,
     sparsity_penalty,
+    training_steps,
     worth_compiling,
 )
+from nalu.training.scheduled import Scheduled
+from nalu.training.steps import Step
 from tasks.arithmetic.loss import centred_loss, squared_error
 from tasks.arithmetic.optimization import split_optimizer
 from tasks.harness.contract import Snapshot, State
@@ -49,24 +52,26 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
 
-    def objective(model: Ensemble, uniform: Tensor, penalty: Tensor) -> tuple[Tensor, Tensor]:
-        x, y = data.examples(uniform)
+    def objective(model: Ensemble, drawn: Tensor, penalty: Tensor) -> tuple[Tensor, Tensor]:
+        x, y = data.examples(drawn)
         loss = training_loss(config, model(x), y)
         return (loss + penalty * sparsity_penalty(model) if recipe.penalty > 0 else loss), loss
 
     backward = CompiledBackward(model, objective, compiled=worth_compiling(config.steps))
-    penalty = torch.zeros((), device=device)
-    for step in range(start, config.steps):
-        if recipe.penalty > 0:
-            penalty.fill_(config.penalty_at(step))
-        loss = backward(data.uniform(step), penalty)
+    penalty = Scheduled(config.penalty_at, config.steps, device)
+    learning_rate = Scheduled(config.learning_rate_at, config.steps, device)
+
+    def train_step(step: Step) -> Tensor:
+        loss = backward(data.draw(step), penalty.tensor(step))
         if recipe.mean_split != "none":
             project_gradients_(model)
-        optimizer.param_groups[0]["lr"] = config.learning_rate_at(step)
+        optimizer.param_groups[0]["lr"] = learning_rate(step)
         optimizer.step()
         after_step_(model)
-        if config.evaluates_at(step + 1):
-            yield snapshot(step + 1, loss)
+        return loss
+
+    for step, loss in training_steps(train_step, range(start, config.steps), config.evaluates_at, device):
+        yield snapshot(step, loss)
 
 
 def training_loss(config: Config, prediction: Tensor, target: Tensor) -> Tensor:

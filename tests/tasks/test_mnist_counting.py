@@ -182,15 +182,17 @@ def test_penalty_is_zero_for_whole_weights_only() -> None:
 
 
 def test_the_loss() -> None:
-    last, every = Config(dataset="sample"), Config(dataset="sample", target="cumsum", bias_weight=1.0)
+    last, every = Config(dataset="sample"), Config(dataset="sample", target="cumsum")
     predictions = torch.zeros(2, 4, 3, 1)
     target = torch.arange(24.0).view(2, 4, 3, 1)
-    assert squared_error(predictions, target, last, 0)[0] == pytest.approx(np.mean([2**2, 5**2, 8**2, 11**2]))
-    assert squared_error(predictions, target, every, 0)[0] == pytest.approx(np.mean(np.arange(12) ** 2))
+    assert squared_error(predictions, target, last, 1.0)[0] == pytest.approx(np.mean([2**2, 5**2, 8**2, 11**2]))
+    assert squared_error(predictions, target, every, 1.0)[0] == pytest.approx(np.mean(np.arange(12) ** 2))
+    for weight in (0.01, torch.tensor(0.1)):
+        expected = np.var([2, 5, 8, 11]) + float(weight) * 6.5**2
+        assert squared_error(predictions, target, last, weight)[0] == pytest.approx(expected)
     centred = replace(last, bias_weight=0.01)
-    for step, weight in ((0, 0.01), (last.steps // 2, 0.1), (last.steps, 1)):
-        expected = np.var([2, 5, 8, 11]) + weight * 6.5**2
-        assert squared_error(predictions, target, centred, step)[0] == pytest.approx(expected)
+    steps = (0, last.steps // 2, last.steps)
+    assert [centred.bias_weight_at(step) for step in steps] == pytest.approx([0.01, 0.1, 1])
 
 
 def test_accuracy_of_single_digits() -> None:

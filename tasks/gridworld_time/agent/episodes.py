@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -31,7 +33,7 @@ class Episodes:
         self._agents = agents
         self._table = features.flatten(0, 1)
         self._row = STARTS * torch.arange(len(features), device=start.device).unsqueeze(1)
-        self._transition = _transition_table().to(start.device)
+        self._transition = _transition_table(start.device)
         self.state_id = start
         self._instruction = instruction.to(features.dtype).unsqueeze(-1)
         self._last_action = torch.full_like(start, -1)
@@ -91,8 +93,9 @@ def _select(x: Tensor, episodes: Tensor) -> Tensor:
     return x.flatten(0, 1).index_select(0, rows.flatten()).unflatten(0, rows.shape)  # much faster than gather
 
 
-def _transition_table() -> Tensor:
+@cache
+def _transition_table(device: torch.device) -> Tensor:
     """The next state for each state and action, ``(600, 5)``; -1 where the agent steps on the target."""
     state_id = torch.full((25, 25), -1)
     state_id[START_AGENT, START_TARGET] = torch.arange(STARTS)
-    return state_id[NEXT[START_AGENT], START_TARGET[:, None]]
+    return state_id[NEXT[START_AGENT], START_TARGET[:, None]].to(device)

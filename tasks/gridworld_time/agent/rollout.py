@@ -63,7 +63,14 @@ class Rollout:
 
 
 def collect_rollout(
-    agents: Agents, features: Tensor, start: Tensor, instruction: Tensor, uniform: Tensor, rules: Rules
+    agents: Agents,
+    features: Tensor,
+    start: Tensor,
+    instruction: Tensor,
+    uniform: Tensor,
+    rules: Rules,
+    *,
+    drop_ended: bool = True,
 ) -> Rollout:
     """Run episodes to their ends with sampled actions.
 
@@ -75,6 +82,8 @@ def collect_rollout(
         instruction: T of each episode, ``(S, N)``.
         uniform: uniform random numbers for sampling the actions, ``(S, largest number of steps, N)``.
         rules: the reward and the time limit.
+        drop_ended: no longer compute most of the episodes that have ended, which is faster; without it, all shapes are
+            known in advance and no tensor is read on the host. The results differ only by rounding.
     """
     episodes = Episodes(agents, features.detach(), start, instruction)
     episode = torch.arange(start.shape[1], device=start.device).expand_as(start)
@@ -91,6 +100,8 @@ def collect_rollout(
         steps.append((logits, value, action, reward, active, state_id, episode + t * start.shape[1]))
         all_encoded.append(encoded)
         active = active & ~arrived & (t + 1 < rules.time_out(T))
+        if not drop_ended:
+            continue
         width = int(active.sum(dim=1).amax())
         if not width:
             break

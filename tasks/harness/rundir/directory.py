@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from tasks.harness.config import Config, flag
+from tasks.harness.config import BEFORE, Config, flag
 from tasks.harness.contract import Task
 from tasks.harness.errors import UserError
 from tasks.harness.files import CONFIG, METRICS, METRICS_SHA256, PARTIAL, SEED_SUMMARY, SUMMARY, read_json
@@ -93,12 +95,11 @@ def _check_empty(directory: Path) -> None:
 
 def _check_options(found: Checkpoint, config: Config, directory: Path) -> None:
     """Raise a UserError unless a checkpoint was made with these options: its tensors would not fit others."""
-    for name, value in config.to_dict().items():
-        if found.options.get(name) != value:
-            raise UserError(
-                f"{directory / CONFIG} has {flag(name)} {value}, and the checkpoint was made with {flag(name)} "
-                f"{found.options.get(name)}; use --overwrite to start again"
-            )
+    for name, value, before in _differences(config, found.options):
+        raise UserError(
+            f"{directory / CONFIG} has {flag(name)} {value}, and the checkpoint was made with {flag(name)} {before}; "
+            "use --overwrite to start again"
+        )
 
 
 def check_same(task: Task, config: Config, directory: Path) -> None:
@@ -107,13 +108,19 @@ def check_same(task: Task, config: Config, directory: Path) -> None:
     if stored.get("task") != task.name:
         raise UserError(f"{directory} holds a run of {stored.get('task')}, not of {task.name}")
     options = stored.get("config")
+    for name, value, before in _differences(config, options if isinstance(options, dict) else {}):
+        raise UserError(
+            f"{directory} was started with {flag(name)} {before} and cannot continue with {flag(name)} {value}; "
+            "use another --out"
+        )
+
+
+def _differences(config: Config, recorded: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """The options whose recorded value is another one, with both; a run may continue on another device."""
     for name, value in config.to_dict().items():
-        before = options.get(name) if isinstance(options, dict) else None
-        if before != value:
-            raise UserError(
-                f"{directory} was started with {flag(name)} {before} and cannot continue with {flag(name)} {value}; "
-                "use another --out"
-            )
+        before = (BEFORE | recorded).get(name)
+        if before != value and name != "device":
+            yield name, value, before
 
 
 def delete_run(task: Task, directory: Path) -> None:

@@ -25,7 +25,7 @@ from tasks.harness.metrics import TRAINING_GROUPS, group, is_curve
 from tasks.harness.statistics import bands
 
 SINGLE_SEEDS = 3
-UNCOMPARED = ("device", "eval_every", "first_seed")
+UNCOMPARED = ("device", "generator", "eval_every", "first_seed")
 """Options omitted from the table of hyperparameters, which shows only a few columns at first."""
 HISTOGRAMS = 50
 """Largest number of histograms per run, evenly spread over its evaluations."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from tasks.harness import config as harness
 from tasks.harness.config import Config
 from tasks.harness.contract import Snapshot, Task
 from tasks.harness.errors import UserError
@@ -66,7 +67,11 @@ def run(
         if (directory / SUMMARY).exists():
             print(sanitize(f"{damage}; making the results again"), file=sys.stderr)
     check_place(directory, resume=resume)
-    device = config.torch_device()  # checked before anything is deleted, because it may be missing
+    asked = config.device
+    config = config.on_this_machine()  # before anything is deleted, because a GPU may be missing
+    device = config.torch_device()
+    if asked == "auto" and harness.has_gpu():
+        print(_chosen_device(config), file=sys.stderr)
     threads = _threads(task, directory, threads, resume=resume)
     surroundings = provenance.describe(device) | {"processes": processes, "threads": threads}
     if seed_chunk is None and device.type == "cpu":
@@ -94,6 +99,15 @@ def run(
         what = f"cannot read or write {error.filename or directory}: {error.strerror or error}"
         kept = "; the record so far is kept; continue with --resume" if (directory / CONFIG).exists() else ""
         raise UserError(what + kept) from error
+
+
+def _chosen_device(config: Config) -> str:
+    """One line that says which device ``--device auto`` took, and why."""
+    if config.device == "cuda":
+        return f"training on the GPU: measured to be faster from {config.GPU_SEEDS} seeds on (--device cpu for the CPU)"
+    if config.GPU_SEEDS is None:
+        return "training on the CPU: this task was not measured to be faster on a GPU (--device cuda to use the GPU)"
+    return f"training on the CPU: a GPU is faster from {config.GPU_SEEDS} seeds on (--device cuda to use the GPU)"
 
 
 def _threads(task: Task, directory: Path, threads: int | None, *, resume: bool) -> int:
