@@ -9,10 +9,13 @@ NMU(in_features=2, out_features=1)
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Literal
+from functools import cache, partial
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Literal
 
 from torch import nn
 
@@ -99,8 +102,56 @@ UNITS: dict[str, Unit] = {
     ),
 }  # fmt: skip
 
-UnitName = Literal[*UNITS]  # type: ignore[valid-type]  # the names are data
-"""The names, as the type of an option."""
+GROUP = "nalu.units"
+"""The group of the entry points by which other packages give their units a name."""
+
+
+def installed_units() -> dict[str, EntryPoint]:
+    """The units of other packages, by the names that their entry points give them; nothing is imported."""
+    return {entry.name: entry for entry in entry_points(group=GROUP) if entry.name not in UNITS}
+
+
+@cache
+def find_unit(name: str) -> Unit:
+    """A unit of this catalogue, or one of another package: the name of its entry point, or ``module:Class``.
+
+    The other package gives a :class:`Unit`, or a class (or function) that makes a module from its numbers of inputs and
+    outputs; nothing else is then known of it, so it is for all operations and has no published penalty.
+
+    Raises:
+        LookupError: when there is no such unit; the message is one line.
+    """
+    if name in UNITS:
+        return UNITS[name]
+    entry = installed_units().get(name)
+    found: Any
+    try:
+        if entry is not None:
+            found = entry.load()
+        else:
+            module, colon, attributes = name.partition(":")
+            if not colon:
+                raise LookupError(f"unknown unit {name!r}; wanted {', '.join(UNITS)} or MODULE:CLASS")
+            found = import_module(module)
+            for attribute in attributes.split("."):
+                found = getattr(found, attribute)
+    except LookupError:
+        raise
+    except Exception as error:  # whatever the code of another package raises when it is imported
+        raise LookupError(f"cannot import the unit {name!r}: {type(error).__name__}: {error}") from error
+    if isinstance(found, Unit):
+        return found
+    if not callable(found):
+        raise LookupError(f"the unit {name!r} must be a class or a nalu.units.Unit, got {found!r}")
+    title = getattr(found, "__name__", name)
+    return Unit(found, title, name, SUMS + PRODUCTS, has_init="init" in _parameters(found))
+
+
+def _parameters(build: Callable[..., nn.Module]) -> set[str]:
+    try:
+        return set(inspect.signature(build).parameters)
+    except (TypeError, ValueError):  # some built-in callables have no signature
+        return set()
 
 
 def two_layers(name: str, init: Init) -> tuple[Callable[..., nn.Module], Callable[..., nn.Module]]:
@@ -110,9 +161,9 @@ def two_layers(name: str, init: Init) -> tuple[Callable[..., nn.Module], Callabl
         init: of those that have one, see :mod:`nalu.init`.
 
     Raises:
-        KeyError: when there is no unit of that name.
+        LookupError: when there is no unit of that name.
     """
-    unit = UNITS[name]
-    first_unit = UNITS[unit.first_layer or name]
+    unit = find_unit(name)
+    first_unit = find_unit(unit.first_layer or name)
     first, second = (partial(u.build, init=init) if u.has_init else u.build for u in (first_unit, unit))
     return first, second

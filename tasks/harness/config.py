@@ -63,6 +63,8 @@ class Config:
     generator: Literal["auto", "sfc64", "philox"] = "auto"
     """Random number generator of the training data; auto is philox on a GPU and sfc64 on a CPU."""
 
+    CELL: ClassVar[str | None] = None
+    """The option that names a unit, which may be one of the user's package; see ``cells``."""
     GPU_SEEDS: ClassVar[int | None] = None
     """From this number of seeds on, the task was measured to be faster on a GPU than on one CPU core; None: never."""
     SCALE: ClassVar[tuple[str, ...]] = ("seeds", "first_seed", "steps", "eval_every", "device", "generator")

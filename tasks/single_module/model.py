@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from torch import nn
 
-from nalu.units.catalogue import UNITS, UnitName
+from nalu.units.catalogue import find_unit
 
 
-def build(cell: UnitName, inputs: int) -> nn.Module:
+def build(cell: str, inputs: int) -> nn.Module:
     """A unit ``(..., inputs) -> (..., 1)``, initialised as in the reproduction studies."""
-    unit = UNITS[cell]
+    unit = find_unit(cell)
     return unit.build(inputs, 1, init="madsen_johansen") if unit.has_init else unit.build(inputs, 1)

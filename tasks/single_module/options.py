@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import get_args
+from typing import Annotated, get_args
 
 from nalu.schedules import Schedule
-from nalu.units.catalogue import UNITS, BinaryOperation, UnitName
+from nalu.units.catalogue import UNITS, BinaryOperation, find_unit
 from tasks.arithmetic import thresholds
 from tasks.harness import config as harness
+from tasks.harness.cells import check_cell, choice, short_name
 from tasks.harness.config import require
 from tasks.single_module.ranges import RANGES, Range, RangeName
 
@@ -33,7 +34,9 @@ class Recipe:
         return 0.0 if self.penalty is None else self.penalty(progress)
 
 
-RECIPES: dict[UnitName, Recipe] = {
+Cell = Annotated[str, choice(tuple(UNITS))]
+
+RECIPES: dict[str, Recipe] = {
     "inalu": Recipe(penalty_below=1.0, clip_gradient=0.1, restarts=True),
     "npu": Recipe(learning_rate=5e-3),
     "realnpu": Recipe(learning_rate=5e-3),
@@ -41,20 +44,21 @@ RECIPES: dict[UnitName, Recipe] = {
 """The units whose settings differ from the defaults of Recipe."""
 
 
-def recipe(cell: UnitName, op: BinaryOperation) -> Recipe:
+def recipe(cell: str, op: BinaryOperation) -> Recipe:
     """The published settings of a unit on an operation; Recipe's defaults for a unit that has none."""
-    return replace(RECIPES.get(cell, Recipe()), penalty=UNITS[cell].penalty.get(op))
+    return replace(RECIPES.get(cell, Recipe()), penalty=find_unit(cell).penalty.get(op))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(harness.Config):
     """Learn y = a op b with one unit, on nine ranges at once, and extrapolate from each."""
 
+    CELL = "cell"
     SCALE = (*harness.Config.SCALE, "eval_size")
 
     op: BinaryOperation = "add"
     """The operation: a + b, a - b, a * b or a / b."""
-    cell: UnitName = "nac"
+    cell: Cell = "nac"
     """The unit."""
     steps: int = 50_000
     """Training steps per seed and range."""
@@ -71,6 +75,7 @@ class Config(harness.Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_cell("--cell", self.cell, tuple(UNITS))
         self.require_positive("batch_size", "eval_size")
         require(
             2 <= self.input_size <= harness.LARGEST,
@@ -91,7 +96,9 @@ class Config(harness.Config):
 
     def resolved(self) -> Config:
         """The options, with the learning rate of the unit if none is given."""
-        return replace(self, learning_rate=self.recipe.learning_rate)
+        # Not self.recipe, which imports a unit of the user's package: a record is read without it.
+        published = RECIPES.get(self.cell, Recipe()).learning_rate
+        return replace(self, learning_rate=published if self.learning_rate is None else self.learning_rate)
 
     def bounds(self) -> list[Range]:
         """The ranges that the option ``ranges`` names."""
@@ -103,7 +110,7 @@ class Config(harness.Config):
 
     def label(self) -> str:
         """A short name of the configuration."""
-        return f"{self.op}-{self.cell}" + ("" if self.input_size == 2 else f"-{self.input_size}-inputs")
+        return f"{self.op}-{short_name(self.cell)}" + ("" if self.input_size == 2 else f"-{self.input_size}-inputs")
 
 
 SMOKE = Config(

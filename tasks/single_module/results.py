@@ -173,12 +173,14 @@ def _count(rates: Sequence[dict[str, Any]]) -> str:
 
 
 def _ordered(runs: Sequence[FinishedRun], op: BinaryOperation) -> list[FinishedRun]:
-    """The finished runs of an operation, by unit and number of inputs."""
+    """The finished runs of an operation, by unit and number of inputs; units of other packages are last."""
     names = list(UNITS)
 
     def key(run: FinishedRun) -> tuple[Any, ...]:
         options = run.options
-        return names.index(options["cell"]), options["input_size"], format_options(_changed(run))
+        cell = options["cell"]
+        place = names.index(cell) if cell in names else len(names)
+        return place, cell, options["input_size"], format_options(_changed(run))
 
     return sorted((run for run in runs if run.options["op"] == op), key=key)
 

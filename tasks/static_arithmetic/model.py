@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Literal
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 
 from nalu.init import Init
 from nalu.units.catalogue import UNITS, two_layers
+from tasks.harness.cells import choice
 
 
 class CReLU(nn.Module):
@@ -32,10 +33,11 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 }
 RECTIFIERS = ("relu6", "relu", "elu", "crelu")
 
-Cell = Literal[*ACTIVATIONS, *UNITS]  # type: ignore[valid-type]  # the names are data
+CELLS = (*ACTIVATIONS, *UNITS)
+Cell = Annotated[str, choice(CELLS)]
 
 
-def build(cell: Cell, inputs: int, hidden: int, init: Init) -> nn.Module:
+def build(cell: str, inputs: int, hidden: int, init: Init) -> nn.Module:
     """The network of one seed, ``(..., inputs) -> (..., 1)``."""
     if cell in ACTIVATIONS:
         return _perceptron(cell, inputs, hidden)

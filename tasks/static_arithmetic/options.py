@@ -11,8 +11,9 @@ from nalu.init import Init
 from nalu.schedules import cosine, ramp
 from tasks.arithmetic.optimization import Split
 from tasks.arithmetic.options import SubsetSumsConfig
+from tasks.harness.cells import check_cell, short_name
 from tasks.harness.config import flag, require
-from tasks.static_arithmetic.model import Cell
+from tasks.static_arithmetic.model import CELLS, Cell
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ RECIPES = {
 @dataclass(frozen=True, kw_only=True)
 class Config(SubsetSumsConfig):
     """Learn y = f(a, b), where a and b are sums of two fixed subsets of the inputs, and extrapolate."""
+
+    CELL = "cell"
 
     cell: Cell = "nalu"
     """Unit of both layers, or of the second (nac-mul after NAC, nmu after NAU), or activation of an MLP."""
@@ -78,6 +81,7 @@ class Config(SubsetSumsConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_cell("--cell", self.cell, CELLS)
         self.require_positive("hidden_size")
         if self.learning_rate is not None:
             self.require_positive("learning_rate")
@@ -121,7 +125,7 @@ class Config(SubsetSumsConfig):
     def label(self) -> str:
         """A short name of the configuration."""
         split = {"none": "", "inputs": "-mean-split", "units": "-mean-split-units"}
-        return f"{self.op}-{self.cell}{split[self.recipe.mean_split]}"
+        return f"{self.op}-{short_name(self.cell)}{split[self.recipe.mean_split]}"
 
 
 SMOKE = Config(seeds=3, steps=40, eval_every=20, eval_size=200, learning_rate=0.01)

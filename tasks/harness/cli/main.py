@@ -72,6 +72,7 @@ def run_task(name: str, arguments: Sequence[str] | None = None) -> NoReturn:
 
 def console() -> NoReturn:
     """The console script ``nalu``."""
+    sys.path.append(str(Path.cwd()))  # as python -m does: units of a file in this folder are found
     guarded(lambda: _console(sys.argv[1:]))
 
 

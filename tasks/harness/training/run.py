@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from tasks.harness import config as harness
+from tasks.harness.cells import is_own, load_own
 from tasks.harness.config import Config
 from tasks.harness.contract import Snapshot, Task
 from tasks.harness.errors import UserError
@@ -70,6 +71,10 @@ def run(
     asked = config.device
     config = config.on_this_machine()  # before anything is deleted, because a GPU may be missing
     device = config.torch_device()
+    cell = None if config.CELL is None else getattr(config, config.CELL)
+    if cell is not None and is_own(cell):
+        for lack in load_own(cell):
+            print(sanitize(lack), file=sys.stderr)
     if asked == "auto" and harness.has_gpu():
         print(_chosen_device(config), file=sys.stderr)
     threads = _threads(task, directory, threads, resume=resume)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from nalu import CompiledBackward, Ensemble, after_step_, regularizer, worth_compiling
 from nalu.training.compiled import MIN_COMPILED_STEPS, SWITCH
-from nalu.units.catalogue import UNITS, UnitName
+from nalu.units.catalogue import UNITS
 
 needs_compiler = pytest.mark.skipif(shutil.which(os.environ.get("CXX", "g++")) is None, reason="no C++ compiler")
 SEEDS = range(4)
@@ -21,7 +21,7 @@ def objective(model: nn.Module, x: Tensor, weight: Tensor) -> tuple[Tensor, Tens
     return loss + weight * regularizer(model), loss
 
 
-def ensemble(unit: UnitName) -> Ensemble:
+def ensemble(unit: str) -> Ensemble:
     return Ensemble(lambda: UNITS[unit].build(2, 1), SEEDS)
 
 
@@ -62,7 +62,7 @@ def test_gradients_do_not_accumulate():
 
 @needs_compiler
 @pytest.mark.parametrize("unit", ["nalu", "inalu", "snmu", "realnpu"])
-def test_compiled_gradients_equal_those_of_autograd_within_rounding(unit: UnitName):
+def test_compiled_gradients_equal_those_of_autograd_within_rounding(unit: str):
     """Regularisers take part, and so does noise that changes with every step."""
     plain, fast = ensemble(unit), ensemble(unit)
     compute = CompiledBackward(plain, objective), CompiledBackward(fast, objective, compiled=True)

@@ -34,7 +34,7 @@ from nalu import (
 )
 from nalu.schedules import Ramp, Tenfold
 from nalu.units.base import ArithmeticUnit
-from nalu.units.catalogue import UNITS, BinaryOperation, UnitName, two_layers
+from nalu.units.catalogue import UNITS, BinaryOperation, two_layers
 from tasks.recurrent_arithmetic.model import build as build_recurrent
 from tasks.static_arithmetic.options import Config
 from tasks.static_arithmetic.train import train
@@ -49,10 +49,6 @@ FUNCTIONS = {
 }
 SIGNED = ("nac", "nau", "nmu", "inalu", "npu", "realnpu", "nmru", "snmu", "softmax-nac", "gumbel-nac", "mcfc")
 """Units that know the sign of their inputs, whatever these are."""
-
-
-def test_the_names_are_the_type_of_an_option() -> None:
-    assert get_args(UnitName) == tuple(UNITS)
 
 
 @pytest.mark.parametrize("name", UNITS)
