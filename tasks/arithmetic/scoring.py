@@ -29,6 +29,8 @@ def score(config: SubsetSumsConfig, record: Record) -> Score:
         "solved_at_step": np.where(solved_chosen, solved_at, np.nan),
         "weights/sparsity": np.where(solved_chosen, record["weights/sparsity"][chosen], np.nan),
     }
+    if "weights/network_sparsity" in record.metrics:
+        values["weights/network_sparsity"] = np.where(solved_chosen, record["weights/network_sparsity"][chosen], np.nan)
     if "gate/mean" in record.metrics:
         values["gate/mean"] = record["gate/mean"][chosen]
     outcomes = {

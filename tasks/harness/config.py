@@ -118,11 +118,6 @@ class Config:
             return self.generator
         return "philox" if self.torch_device().type == "cuda" else "sfc64"
 
-    def on_this_machine(self) -> Self:
-        """The same options, with the device and the generator that ``auto`` stands for."""
-        device: Any = self.torch_device().type
-        return replace(self, device=device, generator=self.data_generator)
-
     def label(self) -> str:
         """A short name of the configuration, for directories and tables; it need not be unique."""
         return f"{self.seeds}-seeds"

@@ -85,6 +85,8 @@ class Task:
     """Makes the result tables, with published figures beside ours."""
     figures: Callable[[Sequence[FinishedRun]], dict[str, Figure]] = field(default=lambda runs: {})
     """Makes the figures, by file name."""
+    evaluate: Callable[[Any, Any], dict[str, Tensor]] | None = None
+    """Gives the metrics of a model, as training evaluates it; for `nalu show`, which rounds models."""
     files: Sequence[str] = ()
     """Names of the further files that a run of this task writes: the keys of ``Snapshot.files``."""
     threads: int = 1

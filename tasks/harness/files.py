@@ -19,6 +19,8 @@ METRICS = "metrics.csv"
 SUMMARY = "summary.json"
 SEED_SUMMARY = "summary.csv"
 CURVES = "curves.csv"
+FORMULAS = "formulas.txt"
+"""What the networks of the first few seeds compute."""
 METRICS_SHA256 = "metrics.sha256"
 """One line for each evaluated step: the step, the length of metrics.csv after it, and the SHA-256 of that much."""
 

@@ -10,7 +10,17 @@ from typing import Any
 import numpy as np
 
 from tasks.harness.errors import UserError
-from tasks.harness.files import CONFIG, METRICS, SEED_SUMMARY, SUMMARY, check_checksums, read_columns, read_json
+from tasks.harness.files import (
+    CONFIG,
+    FORMULAS,
+    METRICS,
+    SEED_SUMMARY,
+    SUMMARY,
+    check_checksums,
+    read_columns,
+    read_json,
+    read_text,
+)
 from tasks.harness.learning_curves import learning_curves
 from tasks.harness.record import Record
 
@@ -89,6 +99,12 @@ class FinishedRun:
     def ran_all_steps(self) -> bool:
         """Whether the run was trained for all of its steps."""
         return bool(self.steps == self.options["steps"])
+
+    @cached_property
+    def formulas(self) -> str:
+        """What the networks of the first few seeds compute; empty if the run has no such file."""
+        path = self.directory / FORMULAS
+        return read_text(path) if path.exists() else ""
 
     def record(self) -> Record:
         """The record in metrics.csv. Committed evidence has none.

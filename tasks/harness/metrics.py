@@ -17,6 +17,7 @@ VOCABULARY = {
     EXTRAPOLATION_ERROR: "the error outside the training range; only reported, never used",
     SOLVED: "whether the extrapolation error is below the task's threshold",
     "weights/sparsity": "the largest distance of any effective weight to -1, 0 or 1",
+    "weights/network_sparsity": "the same distance for the product of all layers, where all of them are additive",
     "gate/mean": "the mean gate: 1 for the additive path, 0 for the multiplicative path",
 }
 """The shared names and what they measure."""

@@ -50,6 +50,11 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         yield snapshot(step, loss)
 
 
+def evaluate_model(config: Config, model: Ensemble) -> dict[str, Tensor]:
+    """The metrics of any model; see :class:`tasks.harness.contract.Task`."""
+    return evaluate(model, config.torch_device())
+
+
 @torch.no_grad()
 def evaluate(model: Ensemble, device: torch.device) -> dict[str, Tensor]:
     """Absolute errors of every seed, ``(S,)``: means inside and outside the training range, and at each integer."""

@@ -31,17 +31,7 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
     """Train all seeds at once; see :class:`tasks.harness.contract.Train`."""
     recipe = config.recipe
     device = config.torch_device()
-    data = Data(
-        config.op,
-        SUBSETS,
-        config.seed_range,
-        length=LENGTHS[0],
-        lengths=LENGTHS,
-        batch_size=config.batch_size,
-        eval_size=config.eval_size,
-        device=device,
-        generator=config.data_generator,
-    )
+    data = build_data(config)
     model = Ensemble(lambda: build(config.cell, SUBSETS.inputs, recipe.hidden_size, config.init), config.seed_range).to(
         device
     )
@@ -82,6 +72,26 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
 
     for step, loss in training_steps(train_step, range(start, config.steps), config.evaluates_at, device):
         yield snapshot(step, loss)
+
+
+def build_data(config: Config) -> Data:
+    """The batches and evaluation sets of all seeds."""
+    return Data(
+        config.op,
+        SUBSETS,
+        config.seed_range,
+        length=LENGTHS[0],
+        lengths=LENGTHS,
+        batch_size=config.batch_size,
+        eval_size=config.eval_size,
+        device=config.torch_device(),
+        generator=config.data_generator,
+    )
+
+
+def evaluate_model(config: Config, model: Ensemble) -> dict[str, Tensor]:
+    """The metrics of any model of the options' problem; see :class:`tasks.harness.contract.Task`."""
+    return evaluate(config, build_data(config), model)
 
 
 @torch.no_grad()

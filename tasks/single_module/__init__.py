@@ -4,7 +4,7 @@ from tasks.harness.contract import Task
 from tasks.single_module.options import SMOKE, Config
 from tasks.single_module.results import figures, score, tables
 from tasks.single_module.sweep import SWEEP
-from tasks.single_module.train import train
+from tasks.single_module.train import evaluate_model, train
 
 TASK = Task(
     name="single_module",
@@ -12,6 +12,7 @@ TASK = Task(
     source="Mistry et al. 2022 (arXiv:2101.09530), single module arithmetic task",
     config=Config,
     train=train,
+    evaluate=evaluate_model,
     score=score,
     smoke=SMOKE,
     sweep=SWEEP,

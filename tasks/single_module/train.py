@@ -35,16 +35,7 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
     """Train all ranges and seeds at once; see :class:`tasks.harness.contract.Train`."""
     device = config.torch_device()
     recipe = config.recipe
-    data = Data(
-        config.op,
-        config.bounds(),
-        config.seed_range,
-        inputs=config.input_size,
-        batch_size=config.batch_size,
-        eval_size=config.eval_size,
-        device=device,
-        generator=config.data_generator,
-    )
+    data = build_data(config)
     model = Ensemble(lambda: build(config.cell, config.input_size), [*config.seed_range] * len(config.ranges)).to(
         device
     )
@@ -92,6 +83,29 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
     # A restart reads on the host which members are stuck, so it cannot be captured.
     for step, loss in training_steps(train_step, steps, config.evaluates_at, device, captured=restart is None):
         yield snapshot(step, loss)
+
+
+def build_data(config: Config) -> Data:
+    """The batches and evaluation sets of all ranges and seeds."""
+    return Data(
+        config.op,
+        config.bounds(),
+        config.seed_range,
+        inputs=config.input_size,
+        batch_size=config.batch_size,
+        eval_size=config.eval_size,
+        device=config.torch_device(),
+        generator=config.data_generator,
+    )
+
+
+def evaluate_model(config: Config, model: Ensemble) -> dict[str, Tensor]:
+    """The metrics of any model of the options' problem; see :class:`tasks.harness.contract.Task`."""
+    data = build_data(config)
+    x, y = data.batch(config.steps)
+    with torch.no_grad():
+        loss = squared_error(model(x), y)
+    return evaluate(config, data, model, loss)
 
 
 @torch.no_grad()

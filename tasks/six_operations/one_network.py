@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from nalu import functional
+from nalu.formula.text import decimal, weighted_sum
 from tasks.six_operations import three_networks
 from tasks.six_operations.structures import ROW_MEAN, PowerReadout
 from tasks.six_operations.three_networks import STRUCTURES, Exponents, ThreeNetworks
@@ -43,6 +45,20 @@ class OneNetwork(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         h = functional.linear(x, self.product.W)
         return torch.cat([functional.linear(h, self.V), self.product.of_sums(h), self.quotient(h)], dim=-1)
+
+    @property
+    def in_features(self) -> int:
+        """The number of inputs."""
+        return self.product.in_features
+
+    @torch.no_grad()
+    def formula(self, names: Sequence[str]) -> list[str]:
+        """The three structures, each behind its weight of the gate; see :mod:`nalu.formula`."""
+        W = self.product.W
+        results = [*(weighted_sum(row, names) for row in (self.V @ W).tolist())]
+        results += [structure.formula_of(W, names) for structure in (self.product, self.quotient)]
+        gates = self.gate.softmax(dim=-1).flatten().tolist()
+        return [f"{text}   (gate {decimal(gate)})" for text, gate in zip(results, gates, strict=True)]
 
     @torch.no_grad()
     def apart(self) -> ThreeNetworks:

@@ -7,12 +7,14 @@ product of powers. Validation or a learned gate chooses the structure that fits 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from nalu import functional
+from nalu.formula.text import product_of_powers, scaled, weighted_sum
 from nalu.training.mean_split import with_mean
 from nalu.units.base import check_features
 
@@ -20,6 +22,12 @@ HALF_WIDTH = 0.2
 """Initial first-layer weights differ from their common value by at most this."""
 ROW_MEAN = 0.25
 """The fixed mean of the rows of powers; an arbitrary choice of scale."""
+
+
+def in_large_entries(W: Tensor) -> Tensor:
+    """Rows in units of their large entries: a row of 0 and one other number becomes one of 0 and 1."""
+    large = W.abs() > W.abs().amax(dim=-1, keepdim=True) / 2
+    return W * large.sum(dim=-1, keepdim=True) / (W.abs() * large).sum(dim=-1, keepdim=True)
 
 
 class AdditiveStructure(nn.Module):
@@ -56,6 +64,10 @@ class AdditiveStructure(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.of_sums(functional.linear(x, self.W))
+
+    def formula(self, names: Sequence[str]) -> list[str]:
+        """The weighted sum of the inputs that both layers compute; see :mod:`nalu.formula`."""
+        return [weighted_sum(row, names) for row in (self.V @ self.W).tolist()]
 
     def of_sums(self, h: Tensor) -> Tensor:
         """The second layer alone, ``(..., 2) -> (..., 1)``."""
@@ -103,6 +115,14 @@ class PowerReadout(nn.Module):
 
     def forward(self, h: Tensor) -> Tensor:
         return self.of_sums(h)
+
+    def formula_of(self, W: Tensor, names: Sequence[str]) -> str:
+        """The result for ``h = W x``: a factor, and two powers of sums whose largest weights are near 1."""
+        rows = in_large_entries(W)
+        factors = W.abs().amax(dim=-1) / rows.abs().amax(dim=-1)  # of W against the rows
+        logarithm = self.scale + self.P @ (factors / self.size).log().unsqueeze(-1)
+        bases = [f"|{weighted_sum(row, names)}|" for row in rows.tolist()]
+        return scaled(logarithm.exp().item(), product_of_powers(self.P.flatten().tolist(), bases))
 
 
 class PowerStructure(PowerReadout):
@@ -163,9 +183,11 @@ class PowerStructure(PowerReadout):
 
     def effective_weights(self) -> dict[str, Tensor]:
         """The rows in units of their large entries, as :meth:`snap_` rounds them, ``(2, in_features)``."""
-        W = self.W
-        large = W.abs() > W.abs().amax(dim=-1, keepdim=True) / 2
-        return {"": W * large.sum(dim=-1, keepdim=True) / (W.abs() * large).sum(dim=-1, keepdim=True)}
+        return {"": in_large_entries(self.W)}
+
+    def formula(self, names: Sequence[str]) -> list[str]:
+        """A product of powers of two sums, the result itself and not its logarithm; see :mod:`nalu.formula`."""
+        return [self.formula_of(self.W, names)]
 
     @torch.no_grad()
     def snap_(self) -> None:

@@ -4,7 +4,7 @@ from tasks.harness.contract import Task
 from tasks.static_arithmetic.options import SMOKE, Config
 from tasks.static_arithmetic.results import figures, score, tables
 from tasks.static_arithmetic.sweep import SWEEP
-from tasks.static_arithmetic.train import train
+from tasks.static_arithmetic.train import evaluate_model, train
 
 TASK = Task(
     name="static_arithmetic",
@@ -12,6 +12,7 @@ TASK = Task(
     source="Trask et al. 2018, section 4.1; protocol of Madsen & Johansen 2020",
     config=Config,
     train=train,
+    evaluate=evaluate_model,
     score=score,
     smoke=SMOKE,
     sweep=SWEEP,

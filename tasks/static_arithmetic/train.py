@@ -19,6 +19,8 @@ from nalu import (
     training_steps,
     worth_compiling,
 )
+from nalu.formula import network_weights
+from nalu.functional import sparsity
 from nalu.training.scheduled import Scheduled
 from nalu.training.steps import Step
 from tasks.arithmetic.loss import centred_loss, squared_error
@@ -90,6 +92,11 @@ def build_optimizer(config: Config, parameters: Iterable[Tensor]) -> torch.optim
     return torch.optim.SGD(parameters, lr=recipe.learning_rate, momentum=momentum)
 
 
+def evaluate_model(config: Config, model: Ensemble) -> dict[str, Tensor]:
+    """The metrics of any model of the options' problem; see :class:`tasks.harness.contract.Task`."""
+    return evaluate(config, config.data(config.torch_device()), model)[0]
+
+
 @torch.no_grad()
 def evaluate(config: Config, data: SubsetSums, model: Ensemble) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Metrics of every seed, ``(S,)``, and the gates of its layers if it has any."""
@@ -106,6 +113,9 @@ def evaluate(config: Config, data: SubsetSums, model: Ensemble) -> tuple[dict[st
         "solved": extrapolation < config.threshold(),
         "weights/sparsity": inspection.sparsity_error(model),
     }
+    whole = network_weights(model.template)
+    if whole is not None:
+        metrics["weights/network_sparsity"] = sparsity(whole).amax(dim=(-2, -1))
     if gates:
         metrics["gate/mean"] = torch.cat(list(gates.values()), dim=1).mean(dim=1)
     return metrics, {f"gate/{layer}": gate for layer, gate in gates.items()}

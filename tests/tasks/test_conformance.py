@@ -124,7 +124,7 @@ def test_run_summary_and_report(task: Task, tmp_path: Path) -> None:
     assert list(summary) == [
         "task", "config", "seeds", "steps", "wall_seconds", "model_steps_per_second", "metrics", "rates", "sha256",
     ]  # fmt: skip
-    assert summary["config"] == task.smoke.on_this_machine().to_dict()
+    assert summary["config"] == task.smoke.to_dict()
     assert (summary["seeds"], summary["steps"]) == (seeds, task.smoke.steps)
     for value in summary["metrics"].values():
         assert list(value) == ["median", "p10", "p90", "mean", "low", "high"]

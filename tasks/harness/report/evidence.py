@@ -9,12 +9,14 @@ from tasks.harness.errors import UserError
 from tasks.harness.files import (
     CONFIG,
     CURVES,
+    FORMULAS,
     SEED_SUMMARY,
     SUMMARY,
     checksums,
     read_columns,
     write_columns,
     write_json,
+    write_text,
 )
 from tasks.harness.finished_run import FinishedRun
 from tasks.harness.registry import load_task
@@ -41,5 +43,7 @@ def copy_evidence(run: FinishedRun, root: Path) -> None:
         write_columns(directory / name, read_columns(run.directory / name))
     with contextlib.suppress(UserError, KeyError):  # the report says that the curves are missing
         write_columns(directory / CURVES, run.curves)
+    if run.formulas:
+        write_text(directory / FORMULAS, run.formulas)
     copied = checksums(directory, [SEED_SUMMARY, CURVES, *tables])
     write_json(directory / SUMMARY, {**run.summary, "sha256": copied})

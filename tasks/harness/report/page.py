@@ -99,7 +99,13 @@ def _part(chapter: Chapter, pictures: Sequence[Picture]) -> dict[str, Any]:
         ],
         "made": _provenance(runs),
         "runs": [
-            {"label": label, "command": run_command(task, config), "commit": _commit(run), "run": run}
+            {
+                "label": label,
+                "command": run_command(task, config),
+                "commit": _commit(run),
+                "run": run,
+                "formulas": "\n".join(map(sanitize, run.formulas.splitlines())),
+            }
             for run, config, label in zip(runs, configs, labels(runs), strict=True)
         ],
     }

@@ -10,7 +10,7 @@ from typing import Any
 
 from tasks.harness.config import LARGEST
 from tasks.harness.errors import UserError, describe_error
-from tasks.harness.files import CONFIG, SUMMARY
+from tasks.harness.files import CONFIG, FORMULAS, SUMMARY
 from tasks.harness.finished_run import FinishedRun
 from tasks.harness.record import Record
 from tasks.harness.registry import load_task
@@ -19,7 +19,8 @@ METRIC = ("median", "p10", "p90", "mean", "low", "high")
 RATE = ("count", "of", "rate", "low", "high")
 
 # Limits of what a report reads; no published setting reaches them.
-LARGEST_JSON = 2**23
+LARGEST_TEXT = 2**23
+"""Bytes of a JSON file, and of the formulas."""
 LARGEST_TABLES = 2**26
 """Bytes of all tables of a run together."""
 LONGEST_LINE = 2**20
@@ -31,8 +32,8 @@ def check_files(directory: Path, roots: Sequence[Path]) -> None:
     """Raise a UserError unless a run's files are regular, within the given directories, and small enough to read."""
     tables = sorted(directory.glob("*.csv"))
     within = [root.resolve() for root in roots]
-    for path in [directory / CONFIG, directory / SUMMARY, *tables]:
-        if path.name == SUMMARY and not os.path.lexists(path):
+    for path in [directory / CONFIG, directory / SUMMARY, directory / FORMULAS, *tables]:
+        if path.name in (SUMMARY, FORMULAS) and not os.path.lexists(path):
             continue
         try:
             status = path.stat()
@@ -42,8 +43,8 @@ def check_files(directory: Path, roots: Sequence[Path]) -> None:
             raise UserError(f"its {path.name} is not a regular file")
         if not any(path.resolve().is_relative_to(root) for root in within):
             raise UserError(f"its {path.name} is a link out of the given directories")
-        if path.suffix == ".json" and status.st_size > LARGEST_JSON:
-            raise UserError(f"its {path.name} has {status.st_size} bytes, more than {LARGEST_JSON}")
+        if path.suffix != ".csv" and status.st_size > LARGEST_TEXT:
+            raise UserError(f"its {path.name} has {status.st_size} bytes, more than {LARGEST_TEXT}")
     size = sum(table.stat().st_size for table in tables)
     if size > LARGEST_TABLES:
         raise UserError(f"its tables (*.csv) have {size} bytes, more than {LARGEST_TABLES}")

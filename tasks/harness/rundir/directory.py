@@ -20,9 +20,13 @@ from tasks.harness.rundir.lock import HOLDER, LOCK
 
 
 def default_directory(task: Task, config: Config, root: Path = Path("runs")) -> Path:
-    """The default directory of a run: ``<root>/<task>/<label>-<hash of the options>``."""
-    options = json.dumps(config.to_dict(), sort_keys=True)
-    return root / task.name / f"{config.label()}-{hashlib.sha256(options.encode()).hexdigest()[:8]}"
+    """The default directory of a run: ``<root>/<task>/<label>-<hash of the options>``.
+
+    Options that have the value of all older records do not change the name.
+    """
+    options = {name: value for name, value in config.to_dict().items() if (name, value) not in BEFORE.items()}
+    digest = hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()
+    return root / task.name / f"{config.label()}-{digest[:8]}"
 
 
 def is_complete(directory: Path) -> bool:

@@ -13,7 +13,9 @@ import numpy as np
 
 from tasks.harness.config import Config
 from tasks.harness.contract import Snapshot, Task
-from tasks.harness.files import METRICS, METRICS_SHA256, read_text, write_text
+from tasks.harness.errors import UserError
+from tasks.harness.files import FORMULAS, METRICS, METRICS_SHA256, read_text, write_text
+from tasks.harness.rundir.formulas import formulas_by_seed
 from tasks.harness.rundir.tensorboard import TensorBoard
 
 
@@ -35,6 +37,7 @@ class Recorder:
         mode = "a" if resumed_at is not None else "w"
         self._file = self._path.open(mode, newline="", encoding="utf-8")
         self._checksums = (directory / METRICS_SHA256).open(mode, newline="", encoding="utf-8")
+        self._header = read_text(self._path).partition("\n")[0]
         self._digest = hashlib.sha256(self._path.read_bytes())
         self._length = self._file.tell()
         self._tensorboard = TensorBoard(directory, task, config, resumed_at)
@@ -53,7 +56,11 @@ class Recorder:
     def write(self, snapshot: Snapshot) -> None:
         """Append one row per seed to metrics.csv and update TensorBoard; at the last step, write further files."""
         metrics = {name: values.detach().cpu().numpy() for name, values in snapshot.metrics.items()}
-        lines = [] if self._length else [",".join(["step", "seed", *metrics])]
+        header = ",".join(["step", "seed", *metrics])
+        if self._length and header != self._header:
+            raise UserError(f"{self._path} was recorded by another version, with other metrics; use --overwrite")
+        lines = [] if self._length else [header]
+        self._header = header
         columns = [[_cell(value) for value in values] for values in metrics.values()]
         lines += [
             f"{snapshot.step},{seed},{','.join(cells)}" for seed, *cells in zip(self._seeds, *columns, strict=True)
@@ -65,6 +72,11 @@ class Recorder:
                 if name not in self._files:
                     raise ValueError(f"the task's card does not name the file {name}")
                 write_file(self._directory / name)
+            formulas = formulas_by_seed(snapshot.model, self._seeds)
+            if formulas:
+                text = "\n".join("\n".join([f"seed {seed}", *lines, ""]) for seed, lines in formulas.items())
+                write_text(self._directory / FORMULAS, text)
+            self._tensorboard.write_formulas(formulas, snapshot.step)
 
     def _append(self, rows: str, step: int) -> None:
         self._file.write(rows)

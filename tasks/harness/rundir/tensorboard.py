@@ -7,7 +7,7 @@ Tags begin with the group of the metric, so that all tasks are sorted alike. A m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,11 @@ class TensorBoard:
                 self._writer.add_figure(f"{name}/seed_{self._seeds[0]}", figure, step)
             for name, draw in snapshot.figures.items():
                 self._writer.add_figure(name, draw(), step)
+
+    def write_formulas(self, formulas: Mapping[int, Sequence[str]], step: int) -> None:
+        """Add what the networks of some seeds compute, as text."""
+        for seed, lines in formulas.items():
+            self._writer.add_text(f"formula/seed_{seed}", "\n".join(f"    {line}" for line in lines), step)
 
     def finish(self, results: dict[str, float]) -> None:
         """Add the run with its final results to the table of hyperparameters."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import torch
 from tasks.harness import config as harness
 from tasks.harness.cells import is_own, load_own
 from tasks.harness.config import Config
-from tasks.harness.contract import Snapshot, Task
+from tasks.harness.contract import Snapshot, State, Task, Train
 from tasks.harness.errors import UserError
 from tasks.harness.files import CONFIG, METRICS, SEED_SUMMARY, SUMMARY, checksums, read_json, write_columns, write_json
 from tasks.harness.finished_run import FinishedRun
@@ -68,15 +69,14 @@ def run(
         if (directory / SUMMARY).exists():
             print(sanitize(f"{damage}; making the results again"), file=sys.stderr)
     check_place(directory, resume=resume)
-    asked = config.device
-    config = config.on_this_machine()  # before anything is deleted, because a GPU may be missing
-    device = config.torch_device()
+    device = config.torch_device()  # checked before anything is deleted, because it may be missing
+    config = replace(config, generator=config.data_generator)
     cell = None if config.CELL is None else getattr(config, config.CELL)
     if cell is not None and is_own(cell):
         for lack in load_own(cell):
             print(sanitize(lack), file=sys.stderr)
-    if asked == "auto" and harness.has_gpu():
-        print(_chosen_device(config), file=sys.stderr)
+    if config.device == "auto" and harness.has_gpu():
+        print(_chosen_device(config, device), file=sys.stderr)
     threads = _threads(task, directory, threads, resume=resume)
     surroundings = provenance.describe(device) | {"processes": processes, "threads": threads}
     if seed_chunk is None and device.type == "cpu":
@@ -89,7 +89,7 @@ def run(
             Processes(processes, threads) as several,
         ):
             newest = prepare(task, config, directory, resume=resume, overwrite=overwrite)
-            train = in_seed_chunks(task.train, seed_chunk, several)
+            train = in_seed_chunks(partial(_on_device, task.train, device.type), seed_chunk, several)
             _train(
                 replace(task, train=train),
                 config,
@@ -106,9 +106,14 @@ def run(
         raise UserError(what + kept) from error
 
 
-def _chosen_device(config: Config) -> str:
+def _on_device(train: Train, device: str, config: Any, state: State | None = None) -> Iterator[Snapshot]:
+    """Train on this device, whatever ``auto`` would choose for a part of the seeds."""
+    return train(replace(config, device=device), state)
+
+
+def _chosen_device(config: Config, device: torch.device) -> str:
     """One line that says which device ``--device auto`` took, and why."""
-    if config.device == "cuda":
+    if device.type == "cuda":
         return f"training on the GPU: measured to be faster from {config.GPU_SEEDS} seeds on (--device cpu for the CPU)"
     if config.GPU_SEEDS is None:
         return "training on the CPU: this task was not measured to be faster on a GPU (--device cuda to use the GPU)"

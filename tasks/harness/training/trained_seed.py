@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from torch import nn
 
 from tasks.harness.config import require
 from tasks.harness.contract import State, Task
@@ -39,6 +41,23 @@ def load_trained_seed(task: Task, directory: Path, seed: int | None = None) -> T
     require(first <= seed <= last, f"--seed must lie in {first}..{last}, got {seed}")
     config, state = next(chunk for chunk in chunks if seed in chunk[0].seed_range)
     return TrainedSeed(config, state, config.seed_range.index(seed))
+
+
+def load_trained_model(task: Task, directory: Path, seed: int | None = None) -> tuple[TrainedSeed, nn.Module]:
+    """Load a seed of a run, and the model of all seeds of its chunk: what ``Snapshot.model`` was in training.
+
+    Raises:
+        UserError: when the directory holds no run of this task, or no checkpoint, or another version's.
+        OptionError: when the run has no such seed.
+    """
+    trained = load_trained_seed(task, directory, seed)
+    started = next(task.train(replace(trained.config, device="cpu")))
+    model, saved = started.state["model"], trained.state["model"]  # the first holds the model's own tensors
+    if {name: tensor.shape for name, tensor in model.items()} != {name: saved[name].shape for name in saved}:
+        raise UserError(f"{directory} was trained with another version: the networks have other parameters")
+    for name, tensor in model.items():
+        tensor.copy_(saved[name])
+    return trained, started.model
 
 
 def load_trained_chunks(task: Task, directory: Path) -> list[tuple[Any, State]]:

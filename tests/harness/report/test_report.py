@@ -48,7 +48,7 @@ def test_a_report_is_the_same_wherever_the_runs_lie(runs: Path, tmp_path: Path) 
     report([tmp_path / "moved"], tmp_path / "second")
     assert files(tmp_path / "first") == files(tmp_path / "second")
     names = {name.split("/")[-1] for name in files(tmp_path / "first")}
-    evidence = {"config.json", "summary.json", "summary.csv", "curves.csv"}
+    evidence = {"config.json", "summary.json", "summary.csv", "curves.csv", "formulas.txt"}
     assert names == {"index.html", "table-1.md", "table-1.csv", "test-loss.png", "learning-curves.png"} | evidence
 
 

@@ -41,14 +41,14 @@ def test_auto_takes_the_device_that_was_measured_to_be_faster(
     options: Config, there_is_a_gpu: bool, device: str, generator: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(config, "has_gpu", lambda: there_is_a_gpu)
-    settled = options.on_this_machine()
-    assert (settled.device, settled.generator) == (device, generator)
+    assert (options.torch_device().type, options.data_generator) == (device, generator)
+    assert options.to_dict()["generator"] == generator
 
 
 def test_a_gpu_that_is_asked_for_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config, "has_gpu", lambda: False)
     with pytest.raises(UserError, match=r"--device cuda needs a GPU .*; use --device cpu"):
-        Config(device="cuda").on_this_machine()
+        Config(device="cuda").torch_device()
 
 
 def test_auto_says_which_device_it_took_only_where_there_is_a_choice(
