@@ -7,6 +7,7 @@ from typing import Any
 
 from tasks.arithmetic.published import MADSEN_JOHANSEN as MADSEN_JOHANSEN
 from tasks.arithmetic.published import SEEDS as SEEDS
+from tasks.arithmetic.published import STEPS as STEPS
 from tasks.arithmetic.published import successes
 from tasks.harness.tables import changed_options
 from tasks.static_arithmetic.options import Config

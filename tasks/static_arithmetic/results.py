@@ -14,7 +14,7 @@ from tasks.harness.statistics import rate
 from tasks.harness.tables import Table, format_options, number, percent, steps
 from tasks.harness.verdict import RATE_RULE, Verdict, of_rate
 from tasks.static_arithmetic import conditioning
-from tasks.static_arithmetic.published import MADSEN_JOHANSEN, SEEDS, changed, published_count
+from tasks.static_arithmetic.published import MADSEN_JOHANSEN, SEEDS, STEPS, changed, published_count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,6 +41,7 @@ def _kinds(runs: Sequence[FinishedRun]) -> tuple[list[FinishedRun], conditioning
 def _units(runs: Sequence[FinishedRun]) -> Table:
     """One row per operation and cell: seeds solved, beside the published count."""
     rows = []
+    compared = sum(published_count(run.options) is not None for run in runs)
     for run in runs:
         rates, metrics = run.rates, run.metrics
         old = rates.get("solved/published_threshold")
@@ -50,7 +51,7 @@ def _units(runs: Sequence[FinishedRun]) -> Table:
                 percent(rates["solved"]),
                 percent(old) if old else "–",
                 _published(run),
-                _verdict(run),
+                _verdict(run, compared),
                 percent(rates["solved/ever"]),
                 steps(metrics["solved_at_step"]["median"]),
                 number(metrics["extrapolation/error"]["median"]),
@@ -141,10 +142,12 @@ def _published(run: FinishedRun) -> str:
     return "–" if count is None else f"{count} %"
 
 
-def _verdict(run: FinishedRun) -> Verdict:
+def _verdict(run: FinishedRun, comparisons: int) -> str:
     """The verdict at the threshold that the published count used."""
     if run.options["cell"] not in MADSEN_JOHANSEN:
         return Verdict.NO_FIGURE
     count = published_count(run.options)
     ours = run.rates.get("solved/published_threshold")
-    return Verdict.NOT_COMPARABLE if count is None or ours is None else of_rate(ours, count, of=SEEDS)
+    if count is None or ours is None:
+        return Verdict.NOT_COMPARABLE
+    return of_rate(ours, count, of=SEEDS, share_of_steps=run.steps / STEPS, comparisons=comparisons)

@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 
 from tasks.harness.statistics import rate
-from tasks.harness.verdict import LEAST_SEEDS, TOLERANCE, Verdict, of_bound, of_error, of_order, of_rate
+from tasks.harness.verdict import (
+    LEAST_SEEDS,
+    TOLERANCE,
+    Verdict,
+    of_bound,
+    of_error,
+    of_order,
+    of_rate,
+    p_value,
+    verdict_of,
+)
 
 SEEDS = LEAST_SEEDS
 
@@ -16,17 +26,60 @@ def error(low: float | None, median: float | None, high: float | None) -> dict[s
 
 
 @pytest.mark.parametrize(
-    ("ours", "published", "expected"),
+    ("ours", "of", "published", "expected"),
     [
-        (10, 100, Verdict.REPRODUCED),  # 10 of 10 is [72, 100]
-        (0, 14, Verdict.REPRODUCED),  # 0 of 10 is [0, 28], 14 of 100 is [9, 22]
-        (10, 7, Verdict.BETTER),  # 7 of 100 is [3, 14]
-        (4, 100, Verdict.NOT_REPRODUCED),  # 4 of 10 is [17, 69], 100 of 100 is [96, 100]
-        (0, 98, Verdict.NOT_REPRODUCED),
+        (10, 10, 100, Verdict.REPRODUCED),
+        (0, 10, 14, Verdict.REPRODUCED),
+        (10, 10, 7, Verdict.BETTER),
+        (4, 10, 100, Verdict.NOT_REPRODUCED),
+        (0, 10, 98, Verdict.NOT_REPRODUCED),
+        (9, 9, 7, Verdict.UNDECIDED),  # too few seeds
+        (0, 9, 0, Verdict.UNDECIDED),
+        (20, 25, 98, Verdict.NOT_REPRODUCED),  # p = 0.0031: the Wilson intervals, [61, 91] and [93, 99], do not overlap
+        (21, 25, 98, Verdict.NOT_REPRODUCED),  # p = 0.0145, though they are [65, 94] and [93, 99]
+        (22, 25, 98, Verdict.REPRODUCED),  # p = 0.055
     ],
 )
-def test_rates(ours: int, published: int, expected: Verdict) -> None:
-    assert of_rate(rate(np.arange(10) < ours), published, of=100) is expected
+def test_rates(ours: int, of: int, published: int, expected: Verdict) -> None:
+    assert of_rate(rate(np.arange(of) < ours), published, of=100) is expected
+
+
+def test_fishers_exact_test_by_hand() -> None:
+    """Tables with the margins of 3 of 3 against 0 of 3: 1, 9, 9 and 1 of the 20 ways; two are as extreme."""
+    assert p_value(3, 3, 0, 3) == pytest.approx(2 / 20)
+    assert p_value(2, 3, 1, 3) == pytest.approx(1.0)
+
+
+def test_more_comparisons_need_a_larger_difference() -> None:
+    ours = rate(np.arange(25) < 21)
+    assert of_rate(ours, 98, of=100, comparisons=3) is Verdict.NOT_REPRODUCED  # 0.0145 < 0.05 / 3
+    assert of_rate(ours, 98, of=100, comparisons=4) is Verdict.REPRODUCED
+
+
+@pytest.mark.parametrize(
+    ("ours", "published", "expected"),
+    [
+        (25, 100, Verdict.REPRODUCED),
+        (25, 14, Verdict.BETTER),
+        (0, 98, "undecided, 1 % of the steps"),
+        (0, 0, "undecided, 1 % of the steps"),
+        (3, 14, "undecided, 1 % of the steps"),
+        (15, 100, "undecided, 1 % of the steps"),
+    ],
+)
+def test_fewer_steps_than_published_decide_nothing_about_failures(ours: int, published: int, expected: str) -> None:
+    found = of_rate(rate(np.arange(25) < ours), published, of=100, share_of_steps=0.01)
+    assert found == expected
+    assert verdict_of(found) is (Verdict.UNDECIDED if "," in expected else expected)
+    assert of_rate(rate(np.arange(25) < ours), published, of=100) in (
+        Verdict.REPRODUCED, Verdict.NOT_REPRODUCED, Verdict.BETTER
+    )  # fmt: skip
+
+
+def test_the_verdict_in_a_cell() -> None:
+    assert verdict_of("not reproduced") is Verdict.NOT_REPRODUCED
+    assert verdict_of("–") is Verdict.NO_FIGURE
+    assert verdict_of("reproducedly") is None
 
 
 def test_errors() -> None:

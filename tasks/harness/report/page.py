@@ -113,11 +113,11 @@ def _part(chapter: Chapter, pictures: Sequence[Picture]) -> dict[str, Any]:
 
 def _verdicts(table: Table) -> list[Verdict | None]:
     """The verdict of every row; None for a row without a verdict that counts."""
-    words = {entry.value: entry for entry in COUNTED}
     if verdict.COLUMN not in table.header:
         return [None] * len(table.rows)
     column = list(table.header).index(verdict.COLUMN)
-    return [words.get(row[column]) for row in table.rows]
+    found = [verdict.verdict_of(row[column]) for row in table.rows]
+    return [entry if entry in COUNTED else None for entry in found]
 
 
 def _provenance(runs: Sequence[FinishedRun]) -> dict[str, str]:
