@@ -8,9 +8,11 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from multiprocessing import get_context
+from typing import Literal
 
 import torch
 
+from nalu.training.steps import STEPS_PER_GRAPH
 from tasks.harness.config import Config
 from tasks.harness.contract import Snapshot, Task
 from tasks.harness.registry import load_task
@@ -18,8 +20,13 @@ from tasks.harness.streams import uniform
 from tasks.harness.training.chunks import sizes
 from tasks.harness.training.signals import exit_with_parent, ignore_interrupts
 
+Device = Literal["cpu", "cuda"]
+STEPS_PER_WAIT = 8 * STEPS_PER_GRAPH
+"""Steps between two looks of a GPUClock, each of which waits for the GPU."""
 OURS, BASELINE, FLOOR = "ours", "baseline", "floor"
 
+Units = Callable[[Snapshot, int], float]
+"""The units of work that so many seeds have done at a snapshot."""
 TimedWork = Callable[[float], tuple[float, float]]
 """Works for at least so many seconds; returns the seconds it took and the units of work it did."""
 
@@ -47,6 +54,10 @@ class Candidate:
     work: TimedWork
     unit: str = "model-step"
     targets: tuple[Target, ...] = field(default=())
+    config: Config | None = None
+    """The options of the task's own training; None for other work."""
+    units: Units | None = None
+    """The units of work that so many seeds of it have done at a snapshot."""
 
 
 def repeated(step: Callable[[], object], units: float = 1) -> TimedWork:
@@ -64,10 +75,6 @@ def repeated(step: Callable[[], object], units: float = 1) -> TimedWork:
     return work
 
 
-Units = Callable[[Snapshot, int], float]
-"""Of work that so many seeds have done at a snapshot."""
-
-
 def ours(
     setting: str,
     config: Config,
@@ -83,15 +90,15 @@ def ours(
         models: networks that are trained at once, by default one a seed.
     """
     models = config.seeds if models is None else models
-    yield Candidate(setting, OURS, models, training(config, units), unit, targets)
+    yield Candidate(setting, OURS, models, training(config, units), unit, targets, config, units)
     count = min(torch.get_num_threads(), config.seeds)
     if count > 1:
         name = f"{OURS}, {count} processes"
         yield Candidate(setting, name, models, in_processes(count, config, units), unit)
 
 
-def training(config: Config, units: Units) -> TimedWork:
-    """The task's own training loop, run for as long as it is told to, on one processor.
+def training(config: Config, units: Units, device: Device = "cpu") -> TimedWork:
+    """The task's own training loop, run for as long as it is told to, on one processor or on the GPU.
 
     Its evaluations are not timed: the clock stops when the loop asks whether to evaluate. They should be small.
 
@@ -100,7 +107,8 @@ def training(config: Config, units: Units) -> TimedWork:
         units: of work that have been done at a snapshot.
     """
     task = task_of(config)
-    chunks = [_Chunk(task, replace(config, seeds=size), units) for size in sizes(config.seeds, task.seed_chunk)]
+    most = task.seed_chunk if device == "cpu" else None
+    chunks = [_Chunk(task, replace(config, seeds=size), units, device) for size in sizes(config.seeds, most)]
 
     def work(seconds: float) -> tuple[float, float]:
         done = [chunk.work(seconds / len(chunks)) for chunk in chunks]
@@ -140,9 +148,9 @@ def _per_step(units: float, snapshot: Snapshot, seeds: int) -> float:
 class _Chunk:
     """Seeds that are trained at once, in slices of time."""
 
-    def __init__(self, task: Task, config: Config, units: Units) -> None:
-        self._clock = Clock()
-        self._snapshots = task.train(timed(self._clock, config))
+    def __init__(self, task: Task, config: Config, units: Units, device: Device) -> None:
+        self._clock = Clock() if device == "cpu" else GPUClock()
+        self._snapshots = task.train(timed(self._clock, config, device))
         self._units, self._seeds = units, config.seeds
         self._done: float | None = None
 
@@ -198,7 +206,29 @@ class Clock:
         return self.stopped - self._started
 
 
-def timed(clock: Clock, config: Config) -> Config:
+class GPUClock(Clock):
+    """A clock for training steps that the GPU does later than the host asks for them.
+
+    Now and then it waits for the GPU. Steps that are asked about but not yet started (see ``nalu.training_steps``) are
+    counted as done: fewer than STEPS_PER_GRAPH of thousands.
+    """
+
+    def start(self, seconds: float) -> None:
+        """Let training go on for at least so long, when the GPU has done what came before."""
+        torch.cuda.synchronize()
+        self._asked = 0
+        super().start(seconds)
+
+    def is_due(self) -> bool:
+        """Whether the time is up; asked after every step."""
+        self._asked += 1
+        if self._asked % STEPS_PER_WAIT:
+            return False
+        torch.cuda.synchronize()
+        return super().is_due()
+
+
+def timed(clock: Clock, config: Config, device: Device = "cpu") -> Config:
     """The same options for a run without end that is evaluated when the clock says so.
 
     A training loop asks :meth:`tasks.harness.config.Config.evaluates_at` once after every step.
@@ -209,7 +239,7 @@ def timed(clock: Clock, config: Config) -> Config:
             return clock.is_due()
 
     given = {option.name: getattr(config, option.name) for option in fields(config)}
-    return Timed(**{**given, "steps": 10**9, "device": "cpu"})
+    return Timed(**{**given, "steps": 10**9, "device": device})
 
 
 def task_of(config: Config) -> Task:

@@ -12,11 +12,13 @@ from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any, NoReturn
 
-from benchmarks.candidate import BASELINE, FLOOR, as_in_long_runs
+from benchmarks.candidate import BASELINE, FLOOR, Device, as_in_long_runs
+from benchmarks.gpu import ON_CPU, faster_from
 from benchmarks.machine import cores, limit_threads, machine
 from benchmarks.measurement import Measurement, as_json, faster_than, measure, tasks, verdicts
 from tasks.harness.cli.main import guarded
 from tasks.harness.cli.parsing import parse
+from tasks.harness.config import has_gpu
 from tasks.harness.errors import UserError
 from tasks.harness.files import write_text
 from tasks.harness.tables import Table, markdown
@@ -44,6 +46,8 @@ class Options:
     """For each task and number of processors, about, and without the seconds of building and compiling."""
     repetitions: int = 7
     """Measurements of each time, of which the median counts."""
+    device: Device = "cpu"
+    """cuda: on the GPU, beside one CPU core; then --seeds 100 1000 6600 says more."""
     json: Path | None = None
     """A file to write all of it to, after each task."""
     markdown: Path | None = None
@@ -56,6 +60,8 @@ class Options:
             raise UserError(f"--tasks must be among {', '.join(tasks())}, got {', '.join(unknown) or 'none'}")
         if not self.threads or not all(1 <= count <= cores() for count in self.threads):
             raise UserError(f"--threads must lie in 1..{cores()} on this machine, got {_list(self.threads)}")
+        if self.device == "cuda" and not has_gpu():
+            raise UserError("--device cuda needs a GPU that torch can use, but there is none")
         if not self.seeds or min(self.seeds) < 1:
             raise UserError(f"--seeds must be above 0, got {_list(self.seeds)}")
         if self.repetitions < 1 or not 0 <= self.seconds < float("inf"):
@@ -98,7 +104,8 @@ def _by_task(options: Options, threads: int) -> Iterator[list[Measurement]]:
         try:
             for task in options.tasks:
                 print(f"{task}, {threads} thread(s) ...", file=sys.stderr)
-                yield process.submit(measure, task, options.seeds, options.seconds, options.repetitions).result()
+                arguments = (task, options.seeds, options.seconds, options.repetitions, options.device)
+                yield process.submit(measure, *arguments).result()
         except KeyboardInterrupt:
             for child in active_children():  # the executor would wait for the end of the measurement
                 child.terminate()
@@ -156,6 +163,10 @@ def table(where: dict[str, Any], found: Sequence[Measurement]) -> Table:
             if not find_spec(package)
         ),
     ]
+    if any(one.name == ON_CPU for one in found):
+        faster = [f"{task}: {count or 'never'}" for task, count in faster_from(found).items()]
+        notes.append(f"models from which on the GPU was faster than one CPU core: {', '.join(faster)}")
+        notes.append("floor: the parameters and moments read and written once, by a copy on the GPU")
     return Table("Speed", HEADER, rows, notes)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -10,7 +10,7 @@ from importlib.util import find_spec
 import numpy as np
 import torch
 
-from benchmarks.candidate import BASELINE, FLOOR, Candidate, Target
+from benchmarks.candidate import BASELINE, FLOOR, Candidate, Device, Target
 from tasks.harness.registry import task_names
 
 
@@ -59,13 +59,15 @@ def tasks() -> tuple[str, ...]:
     return tuple(name for name in task_names() if find_spec(f"benchmarks.tasks.{name}"))
 
 
-def measure(task: str, seeds: Sequence[int], seconds: float, repetitions: int) -> list[Measurement]:
+def measure(
+    task: str, seeds: Sequence[int], seconds: float, repetitions: int, device: Device = "cpu"
+) -> list[Measurement]:
     """Measure all candidates of a task in turn, so that a drift of the machine meets all of them.
 
     A round before the measured ones warms up, and compiles. All rounds together take about ``seconds``, but every
     candidate does at least one step in each.
     """
-    candidates: list[Candidate] = list(import_module(f"benchmarks.tasks.{task}").candidates(seeds))
+    candidates = _candidates(task, seeds, device)
     part = seconds / len(candidates) / (repetitions + 1)
     rounds = [[candidate.work(part) for candidate in candidates] for _ in range(repetitions + 1)][1:]
     return [
@@ -81,6 +83,16 @@ def measure(task: str, seeds: Sequence[int], seconds: float, repetitions: int) -
         )
         for candidate, of_candidate in zip(candidates, zip(*rounds, strict=True), strict=True)
     ]
+
+
+def _candidates(task: str, seeds: Sequence[int], device: Device) -> list[Candidate]:
+    of_task: Iterable[Candidate] = import_module(f"benchmarks.tasks.{task}").candidates(seeds)
+    if device == "cpu":
+        return list(of_task)
+    from benchmarks.gpu import on_gpu  # imports this module
+
+    with torch.device("cuda"):
+        return list(on_gpu(of_task))
 
 
 def faster_than(measurement: Measurement, name: str, among: Sequence[Measurement]) -> float | None:

@@ -16,6 +16,10 @@ from tasks.harness.config import require
 class Config(harness.Config):
     """Learn to add 10 numbers from fixed examples in [0, 10], as the article does; test in [0, 100]."""
 
+    GPU_SEEDS = (
+        20  # one H100, torch 2.11: 0.28 ms a step, against 4.0 ms on one CPU core; measured with an older engine
+    )
+
     steps: int = 50_000
     """Full-batch training steps per seed."""
     eval_every: int = 500
