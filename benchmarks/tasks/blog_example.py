@@ -29,7 +29,7 @@ def candidates(seeds: Sequence[int]) -> Iterator[Candidate]:
 def baseline() -> Callable[[], None]:
     """One network, all examples, Adam."""
     config = Config()
-    model = build(config.init, config.gate_bias, config.separate_weights)
+    model = build(config.cell, config.init, config.gate_bias, config.separate_weights)
     x, y = examples(0, config.examples, TRAINING_LIMIT)
     return adam_step(model, lambda: (model(x) - y).square().sum() / 2)
 

@@ -154,6 +154,19 @@ def _parameters(build: Callable[..., nn.Module]) -> set[str]:
         return set()
 
 
+def constructor(name: str, init: Init) -> Callable[..., nn.Module]:
+    """What makes a unit from its numbers of inputs and outputs.
+
+    Args:
+        init: the initialisation of units that have a choice, see :mod:`nalu.init`.
+
+    Raises:
+        LookupError: when there is no unit of that name.
+    """
+    unit = find_unit(name)
+    return partial(unit.build, init=init) if unit.has_init else unit.build
+
+
 def two_layers(name: str, init: Init) -> tuple[Callable[..., nn.Module], Callable[..., nn.Module]]:
     """What builds the first and the second of two layers: the unit's first_layer, and the unit.
 
@@ -163,7 +176,4 @@ def two_layers(name: str, init: Init) -> tuple[Callable[..., nn.Module], Callabl
     Raises:
         LookupError: when there is no unit of that name.
     """
-    unit = find_unit(name)
-    first_unit = find_unit(unit.first_layer or name)
-    first, second = (partial(u.build, init=init) if u.has_init else u.build for u in (first_unit, unit))
-    return first, second
+    return constructor(find_unit(name).first_layer or name, init), constructor(name, init)

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from nalu.init import Init
 from nalu.schedules import cosine
+from nalu.units.catalogue import UNITS
 from tasks.blog_example.published import ARTICLE_EXAMPLES, ARTICLE_TEST_LOSS
 from tasks.harness import config as harness
+from tasks.harness.cells import check_cell, choice, short_name
 from tasks.harness.config import require
+
+Cell = Annotated[str, choice(tuple(UNITS))]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(harness.Config):
     """Learn to add 10 numbers from fixed examples in [0, 10], as the article does; test in [0, 100]."""
 
-    GPU_SEEDS = (
-        20  # one H100, torch 2.11: 0.28 ms a step, against 4.0 ms on one CPU core; measured with an older engine
-    )
+    GPU_SEEDS = 20  # one H100: 0.28 ms a step, against 4.0 ms on one CPU core; see benchmarks/README.md
+    BEFORE: ClassVar[dict[str, Any]] = {**harness.Config.BEFORE, "cell": "nalu"}
 
+    cell: Cell = "nalu"
+    """Unit of both layers; the article's is nalu, which alone has --gate-bias and --separate-weights."""
     steps: int = 50_000
     """Full-batch training steps per seed."""
     eval_every: int = 500
@@ -39,10 +44,19 @@ class Config(harness.Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_cell("--cell", self.cell, tuple(UNITS))
+        if self.cell != "nalu":
+            require(self.gate_bias is None, f"--gate-bias needs --cell nalu, got {self.cell}")
+            require(not self.separate_weights, f"--separate-weights needs --cell nalu, got {self.cell}")
         self.require_positive("examples", "learning_rate")
         require(self.examples <= 10**7, f"--examples must lie in 1..10000000, got {self.examples}")
         bias = self.gate_bias or 0.0
         require(abs(bias) <= 1000, f"--gate-bias must lie in [-1000, 1000], got {bias}")
+
+    @property
+    def unit_name(self) -> str:
+        """The cell."""
+        return self.cell
 
     @property
     def target_loss(self) -> float:
@@ -55,7 +69,8 @@ class Config(harness.Config):
 
     def label(self) -> str:
         """A short name of the configuration."""
-        return f"{self.init}-{self.schedule}-{self.examples}"
+        cell = "" if self.cell == "nalu" else f"{short_name(self.cell)}-"
+        return f"{cell}{self.init}-{self.schedule}-{self.examples}"
 
 
 SMOKE = Config(seeds=3, steps=20, eval_every=10, examples=100, learning_rate=0.001)

@@ -37,7 +37,7 @@ def score(config: Config, record: Record) -> Score:
         "extrapolation/error_snapped_or_not": better["extra"][best],
         "solved_at_step": np.where(solved.any(axis=0), record.steps[solved.argmax(axis=0)], np.nan),
         "weights/sparsity": record["weights/sparsity"][chosen],
-        "gate/mean": record["gate/mean"][chosen],
+        **({"gate/mean": record["gate/mean"][chosen]} if "gate/mean" in record.metrics else {}),
     }
     outcomes = {
         "solved": solved[chosen],
@@ -61,7 +61,7 @@ def tables(runs: Sequence[FinishedRun]) -> list[Table]:
         loss = {
             name: None if value is None else scale * value for name, value in metrics["extrapolation/error"].items()
         }
-        same_data = config.examples == ARTICLE_EXAMPLES
+        same_data = config.examples == ARTICLE_EXAMPLES and config.cell == "nalu"
         rows.append(
             [
                 format_options(changed_options(run.options, Config())) or "as in the article",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -25,9 +26,8 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
             {"train": TRAINING_LIMIT, "interpolation": TRAINING_LIMIT, "extrapolation": TEST_LIMIT}.items()
         )
     }
-    model = Ensemble(lambda: build(config.init, config.gate_bias, config.separate_weights), config.seed_range).to(
-        device
-    )
+    members = partial(build, config.cell, config.init, config.gate_bias, config.separate_weights)
+    model = Ensemble(members, config.seed_range).to(device)
     optimizer = Adam(model.parameters(), lr=config.learning_rate)
 
     def objective(network: nn.Module, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -53,8 +53,9 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
             "extrapolation/snapped_error": half_squared_error(snapped, "extrapolation"),
             "solved": extrapolation < config.target_loss,
             "weights/sparsity": inspection.sparsity_error(model),
-            "gate/mean": torch.cat(list(gates.values()), dim=1).mean(dim=1),
         }
+        if gates:
+            metrics["gate/mean"] = torch.cat(list(gates.values()), dim=1).mean(dim=1)
         state = {"step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
         return Snapshot(step, metrics, model, state, {f"gate/{layer}": gate for layer, gate in gates.items()})
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import takewhile
 
-from tasks.gridworld_time.design import Counts, Design, InstructionAt, InstructionPath, Memory, Unit
+from tasks.gridworld_time.design import ACCUMULATORS, Counts, Design, InstructionAt, InstructionPath, Memory, Unit
 from tasks.gridworld_time.world.dynamics import STARTS, Rules
 from tasks.gridworld_time.world.rendering import Observation
 from tasks.harness import config as harness
+from tasks.harness.cells import check_cell, short_name
 from tasks.harness.config import require
 
 TRAINED = range(5, 13)
@@ -43,7 +44,7 @@ class Config(harness.Config):
     memory: Memory | None = None
     """lstm or none; by default lstm, with an accumulator none."""
     unit: Unit = "ternary"
-    """The accumulator's unit: ternary (weights -1, 0, 1), nac, nau, linear (unconstrained) or oracle (fixed: T - t)."""
+    """The accumulator's unit: ternary (weights -1, 0, 1), linear (unconstrained), oracle (fixed: T - t) or a unit."""
     units: int | None = None
     """Outputs of the unit in the accumulator, by default 4 (oracle: 1), or of the NAC, by default 1."""
     counts: Counts = "time"
@@ -83,6 +84,7 @@ class Config(harness.Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_cell("--unit", self.unit, ACCUMULATORS)
         self.require_positive("hidden_size", "episodes", "clip", "maximum", "patience", "eval_longest", "eval_starts")
         for name in ("units", "learning_rate"):
             if getattr(self, name) is not None:
@@ -144,11 +146,16 @@ class Config(harness.Config):
         """The T of the evaluations."""
         return tuple(takewhile(self.eval_longest.__ge__, TIMES))
 
+    @property
+    def unit_name(self) -> str | None:
+        """The unit of the accumulator."""
+        return self.unit if self._has_accumulator else None
+
     def label(self) -> str:
         """A short name of the setting."""
         name = f"{self.observation}-{self.instruction_path}"
         if self._has_accumulator:
-            return f"{name}-{self.unit}-{self.recipe.units}-{self.counts}"
+            return f"{name}-{short_name(self.unit)}-{self.recipe.units}-{self.counts}"
         return f"{name}-once" if self.instruction_at == "start" else name
 
 

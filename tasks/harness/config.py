@@ -26,8 +26,6 @@ R = TypeVar("R", bound="DataclassInstance")
 Generator = Literal["sfc64", "philox"]
 """A random number generator of training data; see ``streams``."""
 LARGEST = 2**31 - 1
-BEFORE = {"generator": "sfc64"}
-"""The values of options in records that are older than the option."""
 
 
 def require(condition: bool, message: str) -> None:
@@ -63,8 +61,8 @@ class Config:
     generator: Literal["auto", "sfc64", "philox"] = "auto"
     """Random number generator of the training data; auto is philox on a GPU and sfc64 on a CPU."""
 
-    CELL: ClassVar[str | None] = None
-    """The option that names a unit, which may be one of the user's package; see ``cells``."""
+    BEFORE: ClassVar[dict[str, Any]] = {"generator": "sfc64"}
+    """The values of options in records that are older than the option. They do not change the name of a directory."""
     GPU_SEEDS: ClassVar[int | None] = None
     """From this number of seeds on, the task was measured to be faster on a GPU than on one CPU core; None: never."""
     SCALE: ClassVar[tuple[str, ...]] = ("seeds", "first_seed", "steps", "eval_every", "device", "generator")
@@ -118,6 +116,11 @@ class Config:
             return self.generator
         return "philox" if self.torch_device().type == "cuda" else "sfc64"
 
+    @property
+    def unit_name(self) -> str | None:
+        """The unit that is trained, which may be one of the user's package (see ``cells``); None without a unit."""
+        return None
+
     def label(self) -> str:
         """A short name of the configuration, for directories and tables; it need not be unique."""
         return f"{self.seeds}-seeds"
@@ -149,7 +152,7 @@ class Config:
             OptionError: when an option is unknown or its value is invalid.
         """
         require(isinstance(values, dict), f"options must be an object, got {values!r}")
-        values = BEFORE | values
+        values = cls.BEFORE | values
         known = {field.name for field in fields(cls)}
         unknown = sorted(set(values) - known)
         require(not unknown, f"unknown option {', '.join(unknown)}")

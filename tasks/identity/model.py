@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated
 
 from torch import nn
 
-from nalu import NAC, NALU
 from nalu.init import Init
-
-Cell = Literal[
-    "hardtanh", "sigmoid", "relu6", "tanh", "tanhshrink", "hardshrink", "leakyrelu", "softshrink", "softsign", "relu",
-    "prelu", "softplus", "elu", "selu",
-    "nac", "nalu",
-]  # fmt: skip
+from nalu.units.catalogue import UNITS, constructor
+from tasks.harness.cells import choice
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     activation.__name__.lower(): activation
@@ -22,14 +17,16 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
         nn.Softsign, nn.ReLU, nn.PReLU, nn.Softplus, nn.ELU, nn.SELU,
     )
 }  # fmt: skip
-UNITS: dict[str, type[NAC] | type[NALU]] = {"nac": NAC, "nalu": NALU}
+CELLS = (*ACTIVATIONS, *UNITS)
+Cell = Annotated[str, choice(CELLS)]
 
 
-def build(cell: Cell, width: int, init: Init) -> nn.Module:
+def build(cell: str, width: int, init: Init) -> nn.Module:
     """The network of one seed, ``(..., 1) -> (..., 1)``: linear layers with biases, or four layers of a unit."""
     sizes = [(1, width), (width, width), (width, width), (width, 1)]
-    if cell in UNITS:
-        return nn.Sequential(*[UNITS[cell](inputs, outputs, init=init) for inputs, outputs in sizes])
+    if cell not in ACTIVATIONS:
+        unit = constructor(cell, init)
+        return nn.Sequential(*[unit(inputs, outputs) for inputs, outputs in sizes])
     layers: list[nn.Module] = []
     for inputs, outputs in sizes:
         layers += [nn.Linear(inputs, outputs), ACTIVATIONS[cell]()]

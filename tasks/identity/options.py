@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from nalu.init import Init
 from tasks.harness import config as harness
-from tasks.identity.model import Cell
+from tasks.harness.cells import check_cell, short_name
+from tasks.identity.model import CELLS, Cell
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +29,17 @@ class Config(harness.Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_cell("--cell", self.cell, CELLS)
         self.require_positive("width", "learning_rate")
+
+    @property
+    def unit_name(self) -> str:
+        """The cell."""
+        return self.cell
 
     def label(self) -> str:
         """A short name of the configuration."""
-        return self.cell
+        return short_name(self.cell)
 
 
 SMOKE = Config(seeds=3, steps=60, eval_every=20)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import get_args
 
-from tasks.identity.model import Cell
+from tasks.identity.model import ACTIVATIONS
 from tasks.identity.options import Config
 
-_STANDARD = tuple(Config(cell=cell) for cell in get_args(Cell))
+_STANDARD = tuple(Config(cell=cell) for cell in (*ACTIVATIONS, "nac", "nalu"))
 SWEEP = {
     "quick": tuple(replace(config, seeds=20, steps=2000, eval_every=1000) for config in _STANDARD),
     "standard": _STANDARD,

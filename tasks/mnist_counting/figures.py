@@ -54,7 +54,8 @@ def ordered(runs: Sequence[FinishedRun], target: Target) -> list[FinishedRun]:
 
     def key(run: FinishedRun) -> tuple[int, int]:
         options = run.options
-        return CELLS.index(options["cell"]), options["recurrent_start"] == "unit"
+        cell = options["cell"]
+        return CELLS.index(cell) if cell in CELLS else len(CELLS), options["recurrent_start"] == "unit"
 
     return sorted((run for run in runs if run.options["target"] == target), key=key)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -12,16 +12,20 @@ from torch import Tensor, nn
 
 from nalu import NAC, NALU, NAU, NMU, ArithmeticCell, Ensemble, GRUCell, LSTMCell, RNNCell, functional, inspection
 from nalu.init import Init
+from nalu.units.catalogue import UNITS, constructor
+from tasks.harness.cells import choice
 
-Cell = Literal["nac", "nalu", "nau", "nmu", "lstm", "gru", "rnn-tanh", "rnn-relu", "exact"]
-CELLS: tuple[Cell, ...] = get_args(Cell)
 ARITHMETIC = ("nac", "nalu", "nau", "nmu")
+"""Units that can start as the identity, and whose recurrent weights are penalised and rounded."""
 BASELINES: dict[str, Callable[[int, int], nn.Module]] = {
     "lstm": LSTMCell,
     "gru": GRUCell,
     "rnn-tanh": partial(RNNCell, nonlinearity="tanh"),
     "rnn-relu": partial(RNNCell, nonlinearity="relu"),
 }
+
+CELLS = (*ARITHMETIC, *BASELINES, "exact", *(name for name in UNITS if name not in ARITHMETIC))
+Cell = Annotated[str, choice(CELLS)]
 
 IDENTITY = 16.0
 """W_hat and M_hat of a weight that starts as 1. tanh(16) sigmoid(16) = 1 - 1e-7, accurate enough for 1000 steps."""
@@ -139,7 +143,7 @@ class Networks(nn.Module):
 
 
 def build_recurrent(
-    cell: Cell,
+    cell: str,
     features: int,
     outputs: int,
     *,
@@ -164,13 +168,10 @@ def build_recurrent(
         return Recurrent(ExactCell(product=product), nn.Identity())
     if cell in BASELINES:
         return Recurrent(BASELINES[cell](features, hidden), nn.Linear(hidden, outputs))
-    units: dict[str, Callable[[int, int], nn.Module]] = {
-        "nac": partial(NAC, init=init),
-        "nalu": partial(NALU, init=init, gate_bias=gate_bias or None),
-        "nau": NAU,
-        "nmu": NMU,
-    }
-    arithmetic = ArithmeticCell(units[cell], features, outputs, start=float(product))
+    unit = constructor(cell, init)
+    if cell == "nalu":
+        unit = partial(unit, gate_bias=gate_bias or None)
+    arithmetic = ArithmeticCell(unit, features, outputs, start=float(product))
     if recurrent_start == "identity":
         _set_identity_(arithmetic.unit, slice(features, None), IDENTITY)
     if input_start:
@@ -191,9 +192,13 @@ def _set_identity_(unit: NAC | NALU | NAU | NMU, columns: slice, scale: float) -
 
 
 def recurrent_weights(recurrent: Ensemble) -> Tensor | None:
-    """The state-to-state weights of arithmetic cells, ``(S, outputs, outputs)``; None for other cells."""
+    """The state-to-state weights of ARITHMETIC cells, ``(S, outputs, outputs)``; None for other cells."""
     cell = recurrent.template.cell
-    return cell.unit.W[..., cell.input_size :] if isinstance(cell, ArithmeticCell) else None
+    return cell.unit.W[..., cell.input_size :] if _is_of_known_unit(cell) else None
+
+
+def _is_of_known_unit(cell: nn.Module) -> bool:
+    return isinstance(cell, ArithmeticCell) and isinstance(cell.unit, NAC | NALU | NAU | NMU)
 
 
 def penalty(recurrent: Ensemble) -> Tensor:
@@ -208,7 +213,7 @@ def penalty(recurrent: Ensemble) -> Tensor:
 def snapped(recurrent: Ensemble) -> Ensemble:
     """A copy with each recurrent weight rounded to the nearest of {-1, 0, 1}; input weights are unchanged."""
     copy = inspection.snapped(recurrent)
-    if isinstance(recurrent.template.cell, ArithmeticCell):
+    if _is_of_known_unit(recurrent.template.cell):
         inputs = slice(recurrent.template.cell.input_size)
         for before, after in zip(recurrent.parameters(), copy.parameters(), strict=True):
             after[..., inputs] = before[..., inputs]

@@ -11,10 +11,11 @@ from typing import Literal
 from nalu.init import Init
 from nalu.schedules import cosine, ramp
 from tasks.harness import config as harness
+from tasks.harness.cells import check_cell, short_name
 from tasks.harness.config import flag, require
 from tasks.mnist_counting.data import PROBLEMS, Problem, Target
 from tasks.mnist_counting.digits import Dataset, resolve
-from tasks.mnist_counting.model import ARITHMETIC, BASELINES, Cell
+from tasks.mnist_counting.model import ARITHMETIC, BASELINES, CELLS, Cell
 
 WARM_UP = 50
 """Steps over which the learning rates grow linearly to their full size."""
@@ -40,7 +41,7 @@ class Recipe:
     penalty: float
 
 
-def default_recipe(target: Target, cell: Cell) -> Recipe:
+def default_recipe(target: Target, cell: str) -> Recipe:
     """The default hyperparameters for a target and a cell."""
     arithmetic, is_sum = cell in ARITHMETIC, target in ("addition", "cumsum")
     return Recipe(
@@ -109,6 +110,7 @@ class Config(harness.Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_cell("--cell", self.cell, CELLS)
         self.require_positive("eval_size", "clip")
         require(
             self.data_dir.isprintable() and len(self.data_dir) <= 1000,
@@ -123,7 +125,10 @@ class Config(harness.Config):
         if self.cell not in ARITHMETIC:
             for name, without in (("recurrent_start", "unit"), ("input_start", 0.0), ("penalty", 0.0)):
                 value = getattr(self, name)
-                require(value in (None, without), f"{flag(name)} {value} needs an arithmetic cell, got {self.cell}")
+                require(
+                    value in (None, without),
+                    f"{flag(name)} {value} needs a cell among {', '.join(ARITHMETIC)}, got {self.cell}",
+                )
         require(self.cell == "nalu" or not self.gate_bias, f"--gate-bias needs --cell nalu, got {self.cell}")
         require(self.cell in BASELINES or not self.hidden_size, f"--hidden-size is not for --cell {self.cell}")
 
@@ -158,9 +163,14 @@ class Config(harness.Config):
         """The weight of the squared mean error at a step; it grows geometrically to 1."""
         return self.recipe.bias_weight ** (1 - step / self.steps)
 
+    @property
+    def unit_name(self) -> str:
+        """The cell."""
+        return self.cell
+
     def label(self) -> str:
         """A short name of the setting."""
-        return f"{self.target}-{self.cell}"
+        return f"{self.target}-{short_name(self.cell)}"
 
 
 SMOKE = Config(dataset="sample", seeds=2, steps=30, eval_every=10, eval_size=1000, batch_size=8)

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from tasks.mnist_counting.data import Target
-from tasks.mnist_counting.model import Cell
 from tasks.mnist_counting.options import Config
 
 FRESH_SEED = 1000
@@ -22,7 +21,7 @@ def without_priors(config: Config) -> Config:
     return replace(config, **NO_PRIORS, gate_bias=0.0)
 
 
-def _rows(target: Target, cells: Iterable[Cell], also_without_priors: Iterable[Cell]) -> tuple[Config, ...]:
+def _rows(target: Target, cells: Iterable[str], also_without_priors: Iterable[str]) -> tuple[Config, ...]:
     """One setting per cell with its default priors, and for some cells another one without priors."""
     with_priors = [Config(target=target, cell=cell, dataset="mnist", first_seed=FRESH_SEED) for cell in cells]
     return (
@@ -31,7 +30,7 @@ def _rows(target: Target, cells: Iterable[Cell], also_without_priors: Iterable[C
     )
 
 
-_BASELINES: tuple[Cell, ...] = ("lstm", "gru", "rnn-tanh", "rnn-relu")
+_BASELINES: tuple[str, ...] = ("lstm", "gru", "rnn-tanh", "rnn-relu")
 # A product of two digits is enough to learn the weights. The only prior of this NMU is therefore the sparsity penalty,
 # as in Madsen & Johansen 2020.
 _PRODUCT = Config(

@@ -10,18 +10,18 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
 
-from nalu import NAC, NALU, ArithmeticCell, GRUCell, LSTMCell
+from nalu import NALU, ArithmeticCell, GRUCell, LSTMCell
 from nalu.functional import linear
+from nalu.units.catalogue import constructor
+from tasks.harness.cells import choice
 
-Kind = Literal[
-    "lstm", "gru", "transformer", "lstm-nac", "lstm-nalu",
-    "nalu-cell", "multiply-add",
-]  # fmt: skip
+KINDS = ("lstm", "gru", "transformer", "lstm-nac", "lstm-nalu", "nalu-cell", "multiply-add")
+Kind = Annotated[str, choice((*KINDS, "lstm-UNIT", "gru-UNIT"))]
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,13 @@ class NALUCell(nn.Module):
 CELLS: dict[str, Callable[[int, int], nn.Module]] = {"lstm": LSTMCell, "gru": GRUCell}
 
 
-def build(kind: Kind, sizes: Sizes) -> nn.Module:
+def unit_of(kind: str) -> str | None:
+    """The unit on the last state: of ``lstm-nac`` the nac; None for models without one."""
+    cell, _, unit = kind.partition("-")
+    return unit if cell in CELLS and unit else None
+
+
+def build(kind: str, sizes: Sizes) -> nn.Module:
     """The network of one seed, ``(..., length, words) -> (...)``."""
     if kind == "multiply-add":
         return MultiplyAdd(sizes.words, sizes.hidden, sizes.embedding_std)
@@ -195,14 +201,12 @@ def build(kind: Kind, sizes: Sizes) -> nn.Module:
         return Transformer(sizes)
     if kind == "nalu-cell":
         return NALUCell(sizes)
-    cell, _, unit = kind.partition("-")
-    heads: dict[str, Callable[[], nn.Module]] = {
-        "": lambda: Readout(sizes.hidden),
-        "nac": lambda: NAC(sizes.hidden, 1, init="glorot_uniform"),
-        "nalu": lambda: NALU(sizes.hidden, 1, init="glorot_uniform"),
-    }
+    cell, unit = CELLS[kind.partition("-")[0]], unit_of(kind)
     embedding = Embedding(sizes.words, sizes.embedding, sizes.embedding_std)
-    return Reader(embedding, CELLS[cell](sizes.embedding, sizes.hidden), heads[unit](), 1.0 if unit else sizes.scale)
+    encoder = cell(sizes.embedding, sizes.hidden)
+    if unit is None:
+        return Reader(embedding, encoder, Readout(sizes.hidden), sizes.scale)
+    return Reader(embedding, encoder, constructor(unit, "glorot_uniform")(sizes.hidden, 1), 1.0)
 
 
 def no_op_parameters(model: nn.Module) -> dict[str, Tensor]:

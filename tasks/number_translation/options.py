@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
+from nalu.units.catalogue import UNITS
 from tasks.harness import config as harness
+from tasks.harness.cells import check_cell, short_name
 from tasks.harness.config import require
 from tasks.harness.errors import OptionError
 from tasks.number_translation.data import Language, Split, Wording, split
-from tasks.number_translation.model import Kind, Sizes
+from tasks.number_translation.model import KINDS, Kind, Sizes, unit_of
 
 Loss = Literal["squared", "absolute", "relative"]
 
@@ -32,11 +34,7 @@ class Recipe:
 RECURRENT = Recipe(
     embedding=32, embedding_std=0.05, hidden=10, learning_rate=0.01, loss="absolute", batch_size=32, clip=10.0
 )
-RECIPES: dict[Kind, Recipe] = {
-    "lstm": RECURRENT,
-    "gru": RECURRENT,
-    "lstm-nac": RECURRENT,
-    "lstm-nalu": RECURRENT,
+RECIPES: dict[str, Recipe] = {
     "transformer": replace(RECURRENT, hidden=32, learning_rate=0.003),
     "nalu-cell": replace(
         RECURRENT, embedding=4, hidden=1, learning_rate=0.05, loss="squared", batch_size=0, clip=1000.0
@@ -50,8 +48,8 @@ class Config(harness.Config):
     """Learn to read numbers in words from 169 of 1000 examples."""
 
     model: Kind = "lstm"
-    """lstm, gru, transformer: with a linear output. lstm-nac, lstm-nalu: with the unit on the last state. nalu-cell: a
-    recurrent NALU. multiply-add: each word multiplies the state and adds to it."""
+    """lstm, gru, transformer: with a linear output. lstm-nac, lstm-nalu, lstm-UNIT, gru-UNIT: with the unit on the last
+    state. nalu-cell: a recurrent NALU. multiply-add: each word multiplies the state and adds to it."""
     seeds: int = 32
     """How many seeds are trained at once."""
     steps: int = 6000
@@ -95,6 +93,13 @@ class Config(harness.Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.unit_name is None:
+            require(
+                self.model in KINDS,
+                f"--model must be one of {', '.join(KINDS)}, lstm-UNIT or gru-UNIT, got {self.model}",
+            )
+        else:
+            check_cell("the UNIT of --model", self.unit_name, tuple(UNITS))
         self.require_positive("limit", "train_size", "validation_size", "scale", "curriculum")
         for name in ("embedding", "embedding_std", "hidden", "learning_rate", "clip"):
             if getattr(self, name) is not None:
@@ -121,7 +126,7 @@ class Config(harness.Config):
     @cached_property
     def recipe(self) -> Recipe:
         """The hyperparameters: those given, else the defaults of the model."""
-        return self.chosen(RECIPES[self.model])
+        return self.chosen(RECIPES.get(self.model, RECURRENT))
 
     def resolved(self) -> Config:
         """The same options, with the default hyperparameters of the model filled in."""
@@ -150,9 +155,16 @@ class Config(harness.Config):
         recipe = self.recipe
         return Sizes(len(self.wording.vocabulary), recipe.embedding, recipe.embedding_std, recipe.hidden, self.scale)
 
+    @property
+    def unit_name(self) -> str | None:
+        """The unit on the last state."""
+        return unit_of(self.model)
+
     def label(self) -> str:
         """A short name of the setting."""
-        return f"{self.model}-{self.limit}"
+        unit = unit_of(self.model)
+        model = self.model if unit is None else self.model.removesuffix(unit) + short_name(unit)
+        return f"{model}-{self.limit}"
 
 
 SMOKE = Config(seeds=3, steps=20, eval_every=10, embedding=8, hidden=4)

@@ -155,8 +155,10 @@ def _ordered(runs: Sequence[FinishedRun]) -> list[FinishedRun]:
     """The models of the paper first, then the others; variants of a model come after it."""
     models = [*TRASK, "gru", "transformer", "nalu-cell", "multiply-add"]
 
-    def key(run: FinishedRun) -> tuple[int, int, int]:
+    def key(run: FinishedRun) -> tuple[int, int, str, int]:
         options = run.options
-        return options["limit"], models.index(options["model"]), len(_changed(options))
+        model = options["model"]
+        place = models.index(model) if model in models else len(models)
+        return options["limit"], place, model, len(_changed(options))
 
     return sorted(runs, key=key)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal
+from typing import Annotated, Any
 
 from torch import Tensor, nn
 
 from nalu import ArithmeticCell, GRUCell, LSTMCell, RNNCell
 from nalu.init import Init
 from nalu.units.catalogue import UNITS, two_layers
+from tasks.harness.cells import choice
 
 BASELINES: dict[str, Callable[[int, int], nn.Module]] = {
     "lstm": LSTMCell,
@@ -19,7 +20,8 @@ BASELINES: dict[str, Callable[[int, int], nn.Module]] = {
     "rnn-relu": partial(RNNCell, nonlinearity="relu"),
 }
 
-Cell = Literal[*UNITS, *BASELINES]  # type: ignore[valid-type]  # the names are data
+CELLS = (*UNITS, *BASELINES)
+Cell = Annotated[str, choice(CELLS)]
 
 
 class Recurrent(nn.Module):
@@ -38,7 +40,7 @@ class Recurrent(nn.Module):
         return self.output(state[0] if isinstance(state, tuple) else state)
 
 
-def build(cell: Cell, inputs: int, hidden: int, init: Init) -> nn.Module:
+def build(cell: str, inputs: int, hidden: int, init: Init) -> nn.Module:
     """The network of one seed: a recurrent cell of an additive unit keeps the sums, the named unit is the output.
 
     nac-mul has a NAC cell and a NAC-mul output, nmu has a NAU cell and an NMU output, and so on for every unit with a

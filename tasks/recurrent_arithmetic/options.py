@@ -13,9 +13,10 @@ from nalu.units.base import ClippedUnit
 from tasks.arithmetic import thresholds
 from tasks.arithmetic.problem import Operation
 from tasks.harness import config as harness
+from tasks.harness.cells import check_cell, short_name
 from tasks.harness.config import flag, require
 from tasks.recurrent_arithmetic.data import HIGH, LOW, SUBSETS
-from tasks.recurrent_arithmetic.model import BASELINES, Cell
+from tasks.recurrent_arithmetic.model import BASELINES, CELLS, Cell
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Config(harness.Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_cell("--cell", self.cell, CELLS)
         self.require_positive("batch_size", "eval_size", "clip")
         for name in ("hidden_size", "learning_rate"):
             if getattr(self, name) is not None:
@@ -109,9 +111,14 @@ class Config(harness.Config):
         """The error below which a seed is solved at a test length."""
         return thresholds.of_sequences(self.op, SUBSETS, length, (LOW, HIGH))
 
+    @property
+    def unit_name(self) -> str:
+        """The cell."""
+        return self.cell
+
     def label(self) -> str:
         """A short name of the configuration."""
-        return f"{self.op}-{self.cell}"
+        return f"{self.op}-{short_name(self.cell)}"
 
 
 SMOKE = Config(seeds=3, steps=20, eval_every=10, eval_size=20)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,15 +15,12 @@ from tasks.harness.record import Record
 from tasks.harness.tables import Table, changed_options, format_options, number, percent, with_interval
 from tasks.harness.verdict import LEAST_SEEDS, Verdict, of_bound
 from tasks.recurrent_arithmetic.data import LENGTHS
-from tasks.recurrent_arithmetic.model import BASELINES, Cell
+from tasks.recurrent_arithmetic.model import BASELINES, CELLS
 from tasks.recurrent_arithmetic.options import Config
 from tasks.recurrent_arithmetic.published import NEAR_ZERO, PUBLISHED
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-
-CELLS: tuple[Cell, ...] = get_args(Cell)
 
 
 def score(config: Config, record: Record) -> Score:
@@ -100,7 +97,7 @@ def figures(runs: Sequence[FinishedRun]) -> dict[str, Figure]:
     from matplotlib import colormaps
     from matplotlib.figure import Figure
 
-    shown_cells = [cell for cell in CELLS if any(run.options["cell"] == cell for run in runs)]
+    shown_cells = list(dict.fromkeys(run.options["cell"] for run in sorted(runs, key=_rank)))
     figure = Figure(figsize=(12, 7), layout="constrained")
     grid = figure.subplots(2, 3, sharex=True, sharey=True)
     for axes, op in zip(grid.flat, OPERATIONS, strict=True):
@@ -121,7 +118,7 @@ def figures(runs: Sequence[FinishedRun]) -> dict[str, Figure]:
         axes.set_ylabel("error / threshold (median over seeds)")
     for axes in grid[-1]:
         axes.set_xlabel("sequence length")
-    lines = {line.get_label(): line for axes in grid.flat for line in axes.lines if line.get_label() in CELLS}
+    lines = {line.get_label(): line for axes in grid.flat for line in axes.lines if line.get_label() in shown_cells}
     figure.legend(lines.values(), lines.keys(), loc="outside right upper")
     figure.suptitle("Recurrent arithmetic: trained on 10 steps; below the line: solved")
     return {"error-against-length": figure}
@@ -137,8 +134,10 @@ def _changed(run: FinishedRun) -> dict[str, Any]:
 
 
 def _ordered(runs: Sequence[FinishedRun]) -> list[FinishedRun]:
-    def key(run: FinishedRun) -> tuple[int, int, int]:
-        options = run.options
-        return OPERATIONS.index(options["op"]), CELLS.index(options["cell"]), len(_changed(run))
+    return sorted(runs, key=lambda run: (OPERATIONS.index(run.options["op"]), _rank(run), len(_changed(run))))
 
-    return sorted(runs, key=key)
+
+def _rank(run: FinishedRun) -> tuple[int, str]:
+    """The place of a run's cell; units of other packages are last."""
+    cell = run.options["cell"]
+    return CELLS.index(cell) if cell in CELLS else len(CELLS), cell

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import get_args
 
 from tasks.arithmetic.problem import OPERATIONS, Operation
-from tasks.recurrent_arithmetic.model import BASELINES, Cell
+from tasks.recurrent_arithmetic.model import BASELINES, CELLS
 from tasks.recurrent_arithmetic.options import Config
 
 FRESH_SEED = 1000
 """First seed of the tables: the settings were chosen with results of the seeds from 0 on in view."""
-UNITS: dict[Operation, tuple[Cell, ...]] = {
+UNITS: dict[Operation, tuple[str, ...]] = {
     "add": ("nac", "nau", "nalu"),
     "sub": ("nac", "nau", "nalu"),
     "mul": ("nac-mul", "nmu", "nalu"),
@@ -22,11 +21,11 @@ UNITS: dict[Operation, tuple[Cell, ...]] = {
 """The units that could learn each operation."""
 
 
-def _units(op: Operation, cell: Cell) -> Config:
+def _units(op: Operation, cell: str) -> Config:
     return Config(op=op, cell=cell, first_seed=FRESH_SEED, eval_every=2000)
 
 
-def _baseline(op: Operation, cell: Cell) -> Config:
+def _baseline(op: Operation, cell: str) -> Config:
     return Config(op=op, cell=cell, first_seed=FRESH_SEED, steps=2000, eval_every=500)
 
 
@@ -46,8 +45,6 @@ _QUICK = (
     replace(_baseline("add", "lstm"), seeds=10, steps=500, eval_size=100),
 )
 _FULL = tuple(
-    Config(op=op, cell=cell, first_seed=FRESH_SEED, seeds=100, steps=100_000)
-    for op in OPERATIONS
-    for cell in get_args(Cell)
+    Config(op=op, cell=cell, first_seed=FRESH_SEED, seeds=100, steps=100_000) for op in OPERATIONS for cell in CELLS
 )
 SWEEP = {"quick": _QUICK, "standard": _STANDARD, "full": _FULL}

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from torch import nn
 
-from nalu.units.catalogue import find_unit
+from nalu.units.catalogue import constructor
 
 
 def build(cell: str, inputs: int) -> nn.Module:
     """A unit ``(..., inputs) -> (..., 1)``, initialised as in the reproduction studies."""
-    unit = find_unit(cell)
-    return unit.build(inputs, 1, init="madsen_johansen") if unit.has_init else unit.build(inputs, 1)
+    return constructor(cell, "madsen_johansen")(inputs, 1)

@@ -53,7 +53,6 @@ def recipe(cell: str, op: BinaryOperation) -> Recipe:
 class Config(harness.Config):
     """Learn y = a op b with one unit, on nine ranges at once, and extrapolate from each."""
 
-    CELL = "cell"
     SCALE = (*harness.Config.SCALE, "eval_size")
 
     op: BinaryOperation = "add"
@@ -107,6 +106,11 @@ class Config(harness.Config):
     def threshold(self, name: RangeName, epsilon: float) -> float:
         """The extrapolation error of a range below which a seed is solved."""
         return thresholds.of_unit(self.op, RANGES[name].test, self.input_size, epsilon)
+
+    @property
+    def unit_name(self) -> str:
+        """The cell."""
+        return self.cell
 
     def label(self) -> str:
         """A short name of the configuration."""

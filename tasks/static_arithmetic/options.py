@@ -45,8 +45,6 @@ RECIPES = {
 class Config(SubsetSumsConfig):
     """Learn y = f(a, b), where a and b are sums of two fixed subsets of the inputs, and extrapolate."""
 
-    CELL = "cell"
-
     cell: Cell = "nalu"
     """Unit of both layers, or of the second (nac-mul after NAC, nmu after NAU), or activation of an MLP."""
     steps: int = 50_000
@@ -121,6 +119,11 @@ class Config(SubsetSumsConfig):
     def penalty_at(self, step: int) -> float:
         """The weight of the regulariser at a step: linear growth from start to end."""
         return self.recipe.penalty * ramp(step, self.steps, self.penalty_start, self.penalty_end)
+
+    @property
+    def unit_name(self) -> str:
+        """The cell."""
+        return self.cell
 
     def label(self) -> str:
         """A short name of the configuration."""

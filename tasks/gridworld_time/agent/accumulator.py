@@ -9,10 +9,11 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call, vmap
 
 from nalu import NAC, NAU
 from nalu.functional import linear
-from tasks.gridworld_time.design import Unit
+from nalu.units.catalogue import constructor
 
 
 class Ternary(nn.Module):
@@ -66,10 +67,41 @@ class Linear(nn.Linear):
         return linear(x, self.weight)
 
 
-UNITS: dict[Unit, Callable[[int, int], nn.Module]] = {
+class PerSeed(nn.Module):
+    """Any unit, computed for each seed by ``vmap``, because it may not take stacked parameters itself.
+
+    With the parameters of one seed it maps ``(..., in) -> (..., out)``, with those of S seeds
+    ``(S, N, in) -> (S, N, out)``.
+    """
+
+    def __init__(self, unit: nn.Module) -> None:
+        super().__init__()
+        self.unit = unit
+        self._dimensions = {name: tensor.ndim for name, tensor in _tensors(unit).items()}
+
+    def forward(self, x: Tensor) -> Tensor:
+        tensors = _tensors(self.unit)
+        if all(tensor.ndim == self._dimensions[name] for name, tensor in tensors.items()):
+            return self.unit(x)
+        return vmap(lambda own, inputs: functional_call(self.unit, own, (inputs,)))(tensors, x)
+
+
+def _tensors(unit: nn.Module) -> dict[str, Tensor]:
+    return {**dict(unit.named_parameters()), **dict(unit.named_buffers())}
+
+
+OWN: dict[str, Callable[[int, int], nn.Module]] = {
     "ternary": Ternary,
     "nac": NAC,
     "nau": NAU,
     "linear": Linear,
     "oracle": Oracle,
 }
+"""Units that take stacked parameters."""
+
+
+def build_accumulator(unit: str, in_features: int, out_features: int) -> nn.Module:
+    """The unit of an accumulator, ``(..., in) -> (..., out)``."""
+    if unit in OWN:
+        return OWN[unit](in_features, out_features)
+    return PerSeed(constructor(unit, "truncated_normal")(in_features, out_features))

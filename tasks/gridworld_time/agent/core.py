@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from nalu import NAC, LSTMCell
 from nalu.functional import affine
-from tasks.gridworld_time.agent.accumulator import UNITS
+from tasks.gridworld_time.agent.accumulator import build_accumulator
 from tasks.gridworld_time.design import Design
 from tasks.gridworld_time.world.dynamics import ACTIONS
 
@@ -54,7 +54,7 @@ class Core(nn.Module):
         self.reader: nn.Module = nn.Identity()
         if design.instruction_path == "accumulator":
             counted = {"time": 1, "actions": len(ACTIONS), "state": hidden}[design.counts]
-            self.accumulator = UNITS[design.unit](1 + counted, design.units)
+            self.accumulator = build_accumulator(design.unit, 1 + counted, design.units)
             self.reader = nn.Sequential(Affine(hidden + design.units, hidden), nn.ReLU())
         self.heads = Affine(hidden, len(ACTIONS) + 1)
         nn.init.orthogonal_(self.heads.weight[:-1].detach(), gain=0.01)  # the initial policy is almost uniform

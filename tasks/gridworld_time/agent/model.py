@@ -70,9 +70,9 @@ class Agents(nn.Module):
         return self.core.template.initial_state(features)
 
     def accumulator_weights(self) -> Tensor | None:
-        """Effective weights of the accumulators, ``(S, units, 1 + counted)``; None without an accumulator."""
-        unit = self.core.template.accumulator
-        return None if unit is None else unit.W.detach()
+        """Effective weights of the accumulators, ``(S, units, 1 + counted)``; None for units that do not give them."""
+        W = getattr(self.core.template.accumulator, "W", None)
+        return None if W is None else W.detach()
 
     def clip_grad_norm_(self, max_norm: float) -> None:
         """Clip the gradient norm of each seed's encoder, and of its core, to ``max_norm``, in place."""

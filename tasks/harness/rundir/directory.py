@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tasks.harness.config import BEFORE, Config, flag
+from tasks.harness.config import Config, flag
 from tasks.harness.contract import Task
 from tasks.harness.errors import UserError
 from tasks.harness.files import CONFIG, METRICS, METRICS_SHA256, PARTIAL, SEED_SUMMARY, SUMMARY, read_json
@@ -24,7 +24,7 @@ def default_directory(task: Task, config: Config, root: Path = Path("runs")) -> 
 
     Options that have the value of all older records do not change the name.
     """
-    options = {name: value for name, value in config.to_dict().items() if (name, value) not in BEFORE.items()}
+    options = {name: value for name, value in config.to_dict().items() if (name, value) not in config.BEFORE.items()}
     digest = hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()
     return root / task.name / f"{config.label()}-{digest[:8]}"
 
@@ -122,7 +122,7 @@ def check_same(task: Task, config: Config, directory: Path) -> None:
 def _differences(config: Config, recorded: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
     """The options whose recorded value is another one, with both; a run may continue on another device."""
     for name, value in config.to_dict().items():
-        before = (BEFORE | recorded).get(name)
+        before = (config.BEFORE | recorded).get(name)
         if before != value and name != "device":
             yield name, value, before
 

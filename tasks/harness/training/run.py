@@ -71,9 +71,8 @@ def run(
     check_place(directory, resume=resume)
     device = config.torch_device()  # checked before anything is deleted, because it may be missing
     config = replace(config, generator=config.data_generator)
-    cell = None if config.CELL is None else getattr(config, config.CELL)
-    if cell is not None and is_own(cell):
-        for lack in load_own(cell):
+    if config.unit_name is not None and is_own(config.unit_name):
+        for lack in load_own(config.unit_name):
             print(sanitize(lack), file=sys.stderr)
     if config.device == "auto" and harness.has_gpu():
         print(_chosen_device(config, device), file=sys.stderr)

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from tasks.harness.cli.readme import ROOT, TABLE, readmes, refreshed
-from tasks.harness.config import BEFORE
 from tasks.harness.errors import UserError
 from tasks.harness.files import read_json
 from tasks.harness.registry import load_task, task_names
@@ -27,7 +26,9 @@ def test_committed_runs_have_the_present_options(name: str) -> None:
         record = read_json(path)
         config = load_task(name).config.from_dict(record["config"])
         assert (record["task"], record["status"]) == (name, "complete"), path.parent
-        assert config.to_dict() == BEFORE | record["config"], f"{path.parent} has other options than there are now"
+        assert config.to_dict() == config.BEFORE | record["config"], (
+            f"{path.parent} has other options than there are now"
+        )
 
 
 @pytest.mark.parametrize("name", task_names())
