@@ -65,7 +65,8 @@ def sparsity_error(model: nn.Module) -> Tensor:
     errors = [functional.sparsity(W).amax(dim=(-2, -1)) for W in effective_weights(model).values()]
     if errors:
         return torch.stack(errors).amax(dim=0)
-    return torch.full((len(model),) if isinstance(model, Ensemble) else (), float("nan"))
+    shape = (len(model),) if isinstance(model, Ensemble) else ()
+    return torch.full(shape, float("nan"), device=next((p.device for p in model.parameters()), None))
 
 
 @torch.no_grad()

@@ -31,7 +31,7 @@ def sparsity_penalty(model: nn.Module) -> Tensor:
 
     Of every module with ``sparsity_penalty()``, which is every unit with weights of its own; zero for other models.
     """
-    return _sum(_each(model, "sparsity_penalty"))
+    return _sum(model, "sparsity_penalty")
 
 
 def regularizer(model: nn.Module) -> Tensor:
@@ -40,7 +40,7 @@ def regularizer(model: nn.Module) -> Tensor:
     Of every module with ``regularizer()``; zero for a model without such units. The published weights are in
     ``nalu.units.UNITS[name].penalty``.
     """
-    return _sum(_each(model, "regularizer"))
+    return _sum(model, "regularizer")
 
 
 def _each(model: nn.Module, method: str) -> list[Tensor]:
@@ -48,5 +48,7 @@ def _each(model: nn.Module, method: str) -> list[Tensor]:
     return [getattr(module, method)() for module in model.modules() if hasattr(type(module), method)]
 
 
-def _sum(penalties: list[Tensor]) -> Tensor:
-    return torch.stack(penalties).sum(dim=0) if penalties else torch.zeros(())
+def _sum(model: nn.Module, method: str) -> Tensor:
+    if penalties := _each(model, method):
+        return torch.stack(penalties).sum(dim=0)
+    return torch.zeros((), device=next((p.device for p in model.parameters()), None))

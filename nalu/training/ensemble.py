@@ -123,7 +123,7 @@ class Ensemble(nn.Module):
         """
         gradients = [p.grad for p in self.parameters() if p.grad is not None]
         if not gradients:
-            return torch.zeros(len(self))
+            return torch.zeros(len(self), device=next((p.device for p in self.parameters()), None))
         norms = torch.stack([g.flatten(1).square().sum(1) for g in gradients]).sum(0).sqrt()
         scale = (max_norm / (norms + 1e-6)).clamp(max=1)
         for g in gradients:

@@ -89,7 +89,7 @@ class Restart:
         fresh = self.model.member(k)
         # The n-th number that the member's seed draws: 32 bits, which is all that torch's generator takes on the CPU.
         draws = torch.Generator().manual_seed(self.model.seeds[k])
-        seed = int(torch.randint(2**32, (int(self.counts[k]),), generator=draws)[-1])
+        seed = int(torch.randint(2**32, (int(self.counts[k]),), generator=draws, device="cpu")[-1])
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             for module in fresh.modules():

@@ -4,10 +4,12 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
+from num2words import num2words
 from torch import nn
 
 from nalu import Ensemble
@@ -19,7 +21,7 @@ from tasks.harness.report.loading import read_run
 from tasks.harness.training.run import run
 from tasks.number_translation import TASK
 from tasks.number_translation.best_so_far import chosen_network
-from tasks.number_translation.data import Data, Split, Wording, split, words
+from tasks.number_translation.data import Data, Language, Split, Wording, split, words
 from tasks.number_translation.levenberg_marquardt import LevenbergMarquardt
 from tasks.number_translation.model import Kind, MultiplyAdd, Sizes, build, no_op_parameters
 from tasks.number_translation.options import RECIPES, Config
@@ -54,6 +56,20 @@ def test_vocabulary() -> None:
     assert {"zero", "and", "hundred", "nineteen", "ninety"} < set(ENGLISH.vocabulary)
     assert len(Wording(1000, "en", False).vocabulary) == 29
     assert set(Wording(1_000_000, "en", True).vocabulary) == {*ENGLISH.vocabulary, "thousand"}
+
+
+@pytest.mark.parametrize("language", get_args(Language))
+def test_no_two_numbers_have_the_same_words_and_their_text_is_read_word_by_word(language: Language) -> None:
+    """All numbers below 1000, and the same of thousands and of millions, which bring all other words."""
+    numbers = [0, *(k * 1000**power for power in range(3) for k in range(1, 1000))]
+    for conjunction in (True, False):
+        wording = Wording(10**9, language, conjunction)
+        coded = wording.encode_numbers(numbers)
+        words_or_padding = torch.where(coded.any(dim=-1), coded.argmax(dim=-1), -1)
+        assert len(words_or_padding.unique(dim=0)) == len(numbers)
+    for number in numbers[:1000]:
+        text = num2words(number, lang=language)
+        assert split_words(text.title(), Wording(10**9, language, True)) == words(number, language)
 
 
 def test_encoding_is_one_hot_and_padded_on_the_left() -> None:
