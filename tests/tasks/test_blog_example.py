@@ -28,7 +28,7 @@ def test_examples_are_sums_and_reproducible() -> None:
 
 def test_exact_weights_beat_the_articles_loss() -> None:
     """In float32: half the sum of squared errors over 10 000 examples leaves room for rounding only."""
-    model = build("truncated_normal", 10.0, True)
+    model = build("nalu", "truncated_normal", 10.0, True)
     assert [(layer.in_features, layer.out_features) for layer in model if isinstance(layer, NALU)] == [(10, 2), (2, 1)]
     with torch.no_grad():
         for layer, W in (

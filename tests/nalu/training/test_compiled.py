@@ -61,12 +61,12 @@ def test_gradients_do_not_accumulate():
 
 
 @needs_compiler
-@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("unit", ["nalu", "inalu", "snmu", "realnpu"])
 def test_compiled_gradients_equal_those_of_autograd_within_rounding(unit: str):
     """Regularisers take part, and so does noise that changes with every step."""
     plain, fast = ensemble(unit), ensemble(unit)
     compute = CompiledBackward(plain, objective), CompiledBackward(fast, objective, compiled=True)
-    for _ in range(2):
+    for _ in range(3):
         losses = [backward(*inputs()) for backward in compute]
         torch.testing.assert_close(losses[1], losses[0], rtol=1e-5, atol=1e-6)
         torch.testing.assert_close(gradients(fast), gradients(plain), rtol=1e-4, atol=1e-5)
