@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 import tyro
@@ -22,6 +22,10 @@ OWN = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 def choice(names: Sequence[str]) -> Any:
     """How the help shows an option of type ``Annotated[str, choice(names)]``."""
     return tyro.conf.arg(metavar=f"{{{','.join((*names, 'MODULE:CLASS'))}}}")
+
+
+Cell = Annotated[str, choice(tuple(UNITS))]
+"""The type of an option that names any unit."""
 
 
 def is_own(cell: str) -> bool:

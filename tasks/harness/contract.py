@@ -67,6 +67,20 @@ class Train(Protocol):
 
 
 @dataclass(frozen=True)
+class UnitComparison:
+    """How `nalu compare` trains units on a task, all of them alike."""
+
+    rivals: Mapping[str, Sequence[str]]
+    """Problem of the task (an operation) to the published units that others are compared with."""
+    learning_rates: Sequence[float]
+    """Validation chooses one of them for each unit."""
+    config: Callable[[str, str, str, float], Config]
+    """Makes the options from the unit, the problem, the profile (quick or standard) and the learning rate."""
+    success: Callable[[FinishedRun], np.ndarray]
+    """The success of every seed, from 0 to 1, ``(S,)``."""
+
+
+@dataclass(frozen=True)
 class Task:
     """A task of the suite; the package ``tasks.<name>`` defines one as ``TASK``."""
 
@@ -87,6 +101,8 @@ class Task:
     """Makes the figures, by file name."""
     evaluate: Callable[[Any, Any], dict[str, Tensor]] | None = None
     """Gives the metrics of a model, as training evaluates it; for `nalu show`, which rounds models."""
+    comparison: UnitComparison | None = None
+    """How units are compared on this task; None: `nalu compare` leaves the task out."""
     files: Sequence[str] = ()
     """Names of the further files that a run of this task writes: the keys of ``Snapshot.files``."""
     threads: int = 1

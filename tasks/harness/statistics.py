@@ -8,6 +8,8 @@ from functools import cache
 import numpy as np
 
 CONFIDENCE = 0.95
+RESAMPLES = 10_000
+"""Of a bootstrap."""
 
 
 def rate(successes: np.ndarray) -> dict[str, float | int]:
@@ -49,6 +51,29 @@ def describe(values: np.ndarray) -> dict[str, float | None]:
         "high": float(x[-1 - rank]),
     }
     return {name: value if math.isfinite(value) else None for name, value in result.items()}
+
+
+def paired_difference(ours: np.ndarray, theirs: np.ndarray, level: float) -> tuple[float, float, float]:
+    """The mean difference of two successes in [0, 1] over the same seeds, and its confidence interval.
+
+    The interval is that of the bootstrap over seeds (percentiles of 10 000 resamples). Where the difference is equal on
+    all seeds, resampling shows no spread; the interval then reaches as far on both sides as the Wilson interval of no
+    success among as many seeds.
+
+    Args:
+        ours, theirs: one value per seed, ``(S,)``, in the order of the seeds; NaN counts as 0.
+        level: the probability that the interval misses the true difference.
+    """
+    difference = np.nan_to_num(ours) - np.nan_to_num(theirs)
+    seeds, mean = len(difference), float(difference.mean())
+    if np.ptp(difference) == 0:
+        from scipy import stats
+
+        reach = float(stats.binomtest(0, seeds).proportion_ci(1 - level, method="wilson").high)
+        return mean, max(mean - reach, -1.0), min(mean + reach, 1.0)
+    drawn = np.random.default_rng(0).integers(seeds, size=(RESAMPLES, seeds))
+    low, high = np.quantile(difference[drawn].mean(axis=1), [level / 2, 1 - level / 2])
+    return mean, float(low), float(high)
 
 
 def bands(values: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """The single-module benchmark: one unit learns y = a op b on nine ranges and is tested on nine others."""
 
 from tasks.harness.contract import Task
+from tasks.single_module.comparison import COMPARISON
 from tasks.single_module.options import SMOKE, Config
 from tasks.single_module.results import figures, score, tables
 from tasks.single_module.sweep import SWEEP
@@ -13,6 +14,7 @@ TASK = Task(
     config=Config,
     train=train,
     evaluate=evaluate_model,
+    comparison=COMPARISON,
     score=score,
     smoke=SMOKE,
     sweep=SWEEP,

@@ -1,6 +1,7 @@
 """Static arithmetic: y = f(a, b) for sums a and b of two fixed subsets of 100 inputs."""
 
 from tasks.harness.contract import Task
+from tasks.static_arithmetic.comparison import COMPARISON
 from tasks.static_arithmetic.options import SMOKE, Config
 from tasks.static_arithmetic.results import figures, score, tables
 from tasks.static_arithmetic.sweep import SWEEP
@@ -13,6 +14,7 @@ TASK = Task(
     config=Config,
     train=train,
     evaluate=evaluate_model,
+    comparison=COMPARISON,
     score=score,
     smoke=SMOKE,
     sweep=SWEEP,

@@ -1,4 +1,4 @@
-"""The commands over all tasks: ``nalu list``, ``nalu reproduce``, ``nalu report`` and ``nalu show``."""
+"""The commands over all tasks: ``nalu list``, ``nalu reproduce``, ``nalu report``, ``nalu show`` ..."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Literal
 import tyro
 
 from tasks.harness.cli.cards import print_cards
+from tasks.harness.cli.compare_units import Compare
 from tasks.harness.cli.show_run import Show
 from tasks.harness.config import require
 from tasks.harness.registry import load_task, task_names
@@ -104,5 +105,5 @@ class Report:
         report(self.runs, self.out)
 
 
-COMMANDS = {"list": List, "reproduce": Reproduce, "report": Report, "show": Show}
+COMMANDS = {"list": List, "reproduce": Reproduce, "report": Report, "show": Show, "compare": Compare}
 """Command name to command; each task adds its own."""

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import tyro
 
 import nalu
+from tasks.harness.cells import is_own, load_own
 from tasks.harness.cli.parsing import command_name, parse, parse_command
 from tasks.harness.config import Config, require
 from tasks.harness.contract import Task
@@ -143,6 +144,9 @@ def _run_task(task: Task, arguments: Sequence[str], program: str) -> None:
         stored: Any = read_json(directory / CONFIG).get("config")
         with contextlib.suppress(OptionError, TypeError):  # run() reports another task's run or a damaged one
             config, options = parse_run(task, arguments, task.config.from_dict(stored), program)
+    if config.unit_name is not None and is_own(config.unit_name):
+        for lack in load_own(config.unit_name):
+            print(sanitize(lack), file=sys.stderr)
     with progress_bar() as progress:
         bar = progress.add_task(f"{task.command} {config.label()}", total=config.steps)
         finished = run(

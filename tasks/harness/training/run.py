@@ -72,8 +72,7 @@ def run(
     device = config.torch_device()  # checked before anything is deleted, because it may be missing
     config = replace(config, generator=config.data_generator)
     if config.unit_name is not None and is_own(config.unit_name):
-        for lack in load_own(config.unit_name):
-            print(sanitize(lack), file=sys.stderr)
+        load_own(config.unit_name)  # an error now leaves no half-done run
     if config.device == "auto" and harness.has_gpu():
         print(_chosen_device(config, device), file=sys.stderr)
     threads = _threads(task, directory, threads, resume=resume)
