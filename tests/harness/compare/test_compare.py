@@ -126,7 +126,7 @@ def test_the_conclusion_claims_what_the_intervals_carry(tmp_path: Path) -> None:
     ("options", "message"),
     [
         ({"cell": "nala"}, "--cell must be one of .*; did you mean nalu"),
-        ({"cell": "nalu", "against": ("nuc",)}, "--against must be one of .*; did you mean nac"),
+        ({"cell": "nalu", "against": ("nacc",)}, "--against must be one of .*; did you mean nac"),
         ({"cell": "nalu", "workers": 0}, "--workers must be at least 1, got 0"),
         ({"cell": "nalu", "op": ("pow",)}, "--op must be among add, sub, mul, div, got pow"),
         (
