@@ -1,4 +1,4 @@
-"""The commands over all tasks: ``nalu list``, ``nalu reproduce`` and ``nalu report``."""
+"""The commands over all tasks: ``nalu list``, ``reproduce``, ``report``, ``check`` and ``new-task``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from typing import Literal
 import tyro
 
 from tasks.harness.cli.cards import print_cards
+from tasks.harness.cli.check import Check
+from tasks.harness.cli.new_task import NewTask
 from tasks.harness.config import require
 from tasks.harness.contract import Task
 from tasks.harness.errors import UserError
@@ -120,5 +122,5 @@ class Report:
         report(self.runs, self.out)
 
 
-COMMANDS = {"list": List, "reproduce": Reproduce, "report": Report}
+COMMANDS = {"list": List, "reproduce": Reproduce, "report": Report, "check": Check, "new-task": NewTask}
 """Command name to command; each task adds its own."""
