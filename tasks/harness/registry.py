@@ -99,7 +99,8 @@ def load_task(name: str) -> Task:
         raise UserError(f"the task {as_command(name)} cannot be loaded from {place}: {told}") from error
     if not isinstance(found, Task):
         kind = type(found).__name__
-        raise UserError(f"the task {as_command(name)} must be a tasks.harness.contract.Task, but {place} has a {kind}")
+        wanted = "must be a tasks.harness.contract.Task"
+        raise UserError(f"the task {as_command(name)} {wanted}, but in {place} it is of type {kind}")
     if found.name != name:  # its records would name another task
         raise UserError(f"the task {as_command(name)} must have the name {name!r}, but in {place} it is {found.name!r}")
     return found

@@ -21,8 +21,12 @@ def print_cards() -> None:
         if not problem:
             print(f"{as_command(name):20} {card['title']} ({card['source']})")
     for name in installed_tasks():
+        from tasks.harness.cli.commands import COMMANDS  # imports torch, as these tasks do
+
         try:
             task = load_task(name)
+            if task.command in COMMANDS:
+                raise UserError(f"the task {task.command} has the name of a command")
             print(f"{task.command:20} {task.title} ({task.source})")
         except UserError as error:
             problems.append(str(error))
