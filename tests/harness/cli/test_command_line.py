@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tasks.harness.cli.commands import COMMANDS
 from tasks.harness.cli.main import parse_run
+from tasks.harness.cli.parsing import parse
 from tasks.harness.errors import UserError
 from tasks.harness.registry import load_task, task_names
 from tasks.harness.rundir import checkpoint
@@ -220,12 +222,8 @@ def test_documented_commands_parse(command: str, tmp_path: Path) -> None:
         name, arguments = words[2].removeprefix("tasks."), words[3:]
     else:
         name, arguments = words[1].replace("-", "_"), words[2:]
-    if name in ("list", "report", "reproduce"):
-        from tasks.harness.cli.commands import Report, Reproduce
-        from tasks.harness.cli.parsing import parse
-
-        if name != "list":
-            parse({"report": Report, "reproduce": Reproduce}[name], arguments, "nalu", "")
+    if words[1] in COMMANDS:
+        parse(COMMANDS[words[1]], arguments, "nalu", "")
         return
     task = load_task(name)
     parse_run(task, arguments, task.config(), "test")
