@@ -119,7 +119,7 @@ def test_a_record_imports_nothing_that_is_not_installed(site: Path, tmp_path: Pa
     (tmp_path / "run").mkdir()
     for name in ("stranger_good", "stranger_good:TASK", "tasks.identity", "good-one", "this", ""):
         (tmp_path / "run" / "config.json").write_text(json.dumps({"task": name, "config": {}}))
-        with pytest.raises(UserError, match=f"^unknown task '{name}'$"):
+        with pytest.raises(UserError, match=f"^unknown task '{name}'; no installed package has it$"):
             read_run(tmp_path / "run")
     assert not {"this", *MODULES} & set(sys.modules)
     (tmp_path / "run" / "config.json").write_text(json.dumps({"task": "broken_import", "config": {}}))

@@ -55,7 +55,7 @@ class NewTask:
             _write_to_checkout(package)
             first = f"written to {ROOT / 'tasks' / package}, and registered in tasks/__init__.py"
         else:
-            folder = (self.directory or Path()) / self.name
+            folder = (self.directory or Path()).absolute() / self.name  # pip takes a bare name for one of an index
             if find_spec(package) is not None:
                 raise UserError(f"there is already a module named {package}; choose another name")
             _write_package(package, folder)

@@ -72,7 +72,7 @@ def read_run(directory: Path) -> FinishedRun:
     summary, seeds = _stored_results(directory)
     name = description.get("task")
     if name not in all_task_names():
-        raise UserError(f"unknown task {name!r}")
+        raise UserError(f"unknown task {name!r}; no installed package has it")
     task = load_task(name)
     try:
         config = task.config.from_dict(description.get("config", {}))
