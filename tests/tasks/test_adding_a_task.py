@@ -26,6 +26,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(ROOT / name, root / name)
     done = python(root, "-c", CONSOLE, "new-task", COMMAND)
     folder = root / "tasks" / NAME
+    listed = python(root, "-c", CONSOLE, "list")
+    assert (listed.stderr, f"\n{COMMAND} " in listed.stdout) == ("", True)
     next_steps = f"then: nalu {COMMAND}; nalu reproduce --tasks {COMMAND}; nalu check {COMMAND}\n"
     assert done.stdout == f"{COMMAND}: written to {folder}, and registered in tasks/__init__.py\n{next_steps}"
     return root
@@ -57,9 +59,7 @@ def test_the_new_task_is_clean(checkout: Path) -> None:
     python(checkout, "-m", "ruff", "format", "--no-cache", "--check", *files)
 
 
-def test_the_new_task_is_listed_and_runs(checkout: Path) -> None:
-    listing = python(checkout, "-c", CONSOLE, "list").stdout
-    assert [line.split()[0] for line in listing.splitlines()].count(COMMAND) == 1
+def test_the_new_task_runs(checkout: Path) -> None:
     run = python(checkout, "-m", f"tasks.{NAME}", "--seeds", "2", "--steps", "4", "--eval-every", "2", "--out", "run")
     assert run.stdout.endswith("record: run\n")
     described = json.loads((checkout / "run" / "config.json").read_text())
@@ -101,11 +101,10 @@ def test_a_broken_task_harms_no_other_command(checkout: Path) -> None:
     path.write_text(before.replace("import torch\n", "import nothing_here\n", 1))
     try:
         help_of_all = python(checkout, "-c", CONSOLE, "--help")
-        itself = call([sys.executable, "-c", CONSOLE, NAME, "--help"], checkout, PYTHONPATH=str(checkout))
     finally:
         path.write_text(before)
     cause = "ModuleNotFoundError: No module named 'nothing_here'"
     broken = f"the task {COMMAND} cannot be loaded from tasks.{NAME}: {cause}"
     assert help_of_all.stderr == f"not available: {broken}\n"
     assert "gridworld-time" in help_of_all.stdout
-    assert (itself.returncode, itself.stdout, itself.stderr) == (2, "", f"error: {broken}\n")
+    assert COMMAND not in help_of_all.stdout
