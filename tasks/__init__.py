@@ -1,4 +1,4 @@
-"""The tasks. To add one, copy the smallest folder, edit its files, and add its name here."""
+"""The tasks. ``nalu new-task`` adds one, as a folder here or as a package of its own; see docs/add-a-task.md."""
 
 import sys
 from pathlib import Path

@@ -5,6 +5,8 @@ from typing import NoReturn
 
 import pytest
 
+pytest.register_assert_rewrite("tasks.harness.conformance")  # so that a failure there shows its values
+
 
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,10 +19,10 @@ from nalu import NALU
 from nalu.units import UNITS as CATALOGUE
 from tasks.arithmetic.problem import Subsets
 from tasks.arithmetic.subset_sums import SubsetSums
-from tasks.harness.contract import Snapshot
+from tasks.harness.conformance import copied_metrics as copied_metrics
 from tasks.harness.files import CONFIG, METRICS_SHA256, SUMMARY
 from tasks.harness.finished_run import FinishedRun
-from tasks.harness.metrics import VOCABULARY
+from tasks.harness.metrics import in_vocabulary as in_vocabulary
 from tasks.harness.record import Record
 from tasks.harness.registry import load_task
 from tasks.harness.rundir.directory import default_directory
@@ -72,16 +72,6 @@ def arithmetic_jobs(root: Path) -> list[Job]:
     task = load_task("static_arithmetic")
     configs = [replace(task.smoke, op=op) for op in ("add", "sub", "mul")]
     return [Job(task.name, config, default_directory(task, config, root)) for config in configs]
-
-
-def copied_metrics(snapshot: Snapshot) -> dict[str, torch.Tensor]:
-    """The metrics of a snapshot, still valid when training goes on."""
-    return {name: values.clone() for name, values in snapshot.metrics.items()}
-
-
-def in_vocabulary(metric: str) -> bool:
-    """Whether a metric has a name of the vocabulary, or such a name and a part of the task: weights/sparsity/U1..2."""
-    return any(metric == name or metric.startswith(f"{name}/") for name in VOCABULARY)
 
 
 def files(root: Path) -> dict[str, bytes]:

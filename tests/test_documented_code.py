@@ -6,7 +6,7 @@ import pytest
 
 from tests.helpers import ROOT
 
-PAGES = ("README.md", "nalu/README.md")
+PAGES = ("README.md", "nalu/README.md", "docs/add-a-task.md")
 
 
 def examples() -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ folders are the machinery:
 - ``sweep``: many runs, and the engines that train them
 - ``report``: tables, figures and the page of many runs, and the committed evidence
 - ``terminal``: progress bars and tables on a terminal
+- ``skeleton``: the files that ``nalu new-task`` copies
 
 Data flows one way:
 command line -> frozen Config -> run(config) -> train yields Snapshots -> Recorder -> reports read the record.

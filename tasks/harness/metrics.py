@@ -45,3 +45,8 @@ def is_curve(name: str) -> bool:
 def group(name: str) -> str:
     """The group of a metric: the part before the first slash."""
     return name.split("/")[0]
+
+
+def in_vocabulary(name: str) -> bool:
+    """Whether a metric has a name of the vocabulary, or such a name and a part of the task: weights/sparsity/U1..2."""
+    return any(name == known or name.startswith(f"{known}/") for known in VOCABULARY)

@@ -1,8 +1,11 @@
-"""The commands over all tasks: ``nalu list``, ``nalu reproduce``, ``nalu report``, ``nalu show`` ..."""
+"""The commands over all tasks: ``nalu list``, ``reproduce``, ``report``, ``check``, ``new-task`` and others."""
 
 from __future__ import annotations
 
+import difflib
 import os
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,17 +13,21 @@ from typing import Literal
 import tyro
 
 from tasks.harness.cli.cards import print_cards
+from tasks.harness.cli.check import Check
 from tasks.harness.cli.compare_units import Compare
+from tasks.harness.cli.new_task import NewTask
 from tasks.harness.cli.show_run import Show
 from tasks.harness.config import require
-from tasks.harness.registry import load_task, task_names
+from tasks.harness.contract import Task
+from tasks.harness.errors import UserError
+from tasks.harness.registry import all_task_names, as_command, as_package, load_task
 from tasks.harness.report.report import report
 from tasks.harness.rundir.directory import default_directory
 from tasks.harness.sweep.estimate import estimate, format_duration
 from tasks.harness.sweep.local_engine import LocalEngine
 from tasks.harness.sweep.ray_engine import RayEngine
 from tasks.harness.sweep.sweep import Engine, Job, sweep
-from tasks.harness.terminal.sanitize import is_text
+from tasks.harness.terminal.sanitize import is_text, sanitize
 
 
 @dataclass(frozen=True)
@@ -60,19 +67,19 @@ class Reproduce:
             self.address is None or self.workers is None,
             "--workers cannot be combined with --address: a cluster runs one worker per core",
         )
-        known = [load_task(name).command for name in task_names()]
+        known = [as_command(name) for name in all_task_names()]
         require(self.tasks != (), f"--tasks must be among {', '.join(known)}, got nothing")
         for name in self.tasks or ():
-            require(name.replace("_", "-") in known, f"--tasks must be among {', '.join(known)}, got {name}")
+            near = difflib.get_close_matches(as_command(name), known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            require(as_command(name) in known, f"--tasks must be among {', '.join(known)}, got {name}{hint}")
 
     def __call__(self) -> None:
         """Run it."""
         out = self.out or Path("runs") / self.profile
         jobs = [
-            Job(name, config, default_directory(task, config, out))
-            for name in task_names()
-            if self.tasks is None or {name, load_task(name).command} & set(self.tasks)
-            for task in [load_task(name)]
+            Job(task.name, config, default_directory(task, config, out))
+            for task in self._tasks()
             for config in task.sweep[self.profile]
         ]
         if open_jobs := [job for job in jobs if not job.complete]:
@@ -85,6 +92,18 @@ class Reproduce:
 
         for chapter in chapters:
             show_figures(out / "report" / chapter.task.name, chapter.figures)
+
+    def _tasks(self) -> Iterator[Task]:
+        """The chosen tasks. A task that was not named and cannot be loaded is left out, with one line on stderr."""
+        chosen = None if self.tasks is None else {as_package(name) for name in self.tasks}
+        for name in all_task_names():
+            if chosen is None or name in chosen:
+                try:
+                    yield load_task(name)
+                except UserError as error:
+                    if chosen is not None:
+                        raise
+                    print(sanitize(f"not available: {error}"), file=sys.stderr)
 
     def _begin_engine(self) -> Engine:
         workers = self.workers or os.cpu_count() or 1
@@ -105,5 +124,13 @@ class Report:
         report(self.runs, self.out)
 
 
-COMMANDS = {"list": List, "reproduce": Reproduce, "report": Report, "show": Show, "compare": Compare}
+COMMANDS = {
+    "list": List,
+    "reproduce": Reproduce,
+    "report": Report,
+    "show": Show,
+    "compare": Compare,
+    "check": Check,
+    "new-task": NewTask,
+}
 """Command name to command; each task adds its own."""

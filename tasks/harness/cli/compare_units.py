@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,10 @@ from tasks.harness.cells import Cell, check_cell, is_own, load_own, short_name
 from tasks.harness.compare.plan import Contest
 from tasks.harness.compare.results import conclusion, differences, figure, table
 from tasks.harness.config import require
+from tasks.harness.contract import Task, UnitComparison
 from tasks.harness.errors import UserError
 from tasks.harness.files import write_atomically, write_text
-from tasks.harness.registry import load_task, task_names
+from tasks.harness.registry import all_task_names, as_command, load_task
 from tasks.harness.sweep.estimate import estimate, format_duration
 from tasks.harness.sweep.local_engine import LocalEngine
 from tasks.harness.sweep.ray_engine import RayEngine
@@ -83,9 +85,12 @@ class Compare:
         print(sanitize(f"table and figure: {out / 'comparison.md'}, {out / 'comparison.png'}"))
 
     def _contests(self, out: Path) -> list[Contest]:
-        tasks = [load_task(name) for name in task_names()]
-        comparing = {task.command: (task, task.comparison) for task in tasks if task.comparison is not None}
-        wanted = [name.replace("_", "-") for name in self.tasks or comparing]
+        comparing: dict[str, tuple[Task, UnitComparison]] = {}
+        for name in all_task_names():
+            with contextlib.suppress(UserError):  # a broken task of another package harms no other command
+                if (comparison := (task := load_task(name)).comparison) is not None:
+                    comparing[task.command] = task, comparison
+        wanted = [as_command(name) for name in self.tasks or comparing]
         for name in wanted:
             require(name in comparing, f"--tasks must be among {', '.join(comparing)}, got {name}")
         known = dict.fromkeys(problem for _, comparison in comparing.values() for problem in comparison.rivals)

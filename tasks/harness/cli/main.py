@@ -6,7 +6,7 @@ import contextlib
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -20,7 +20,7 @@ from tasks.harness.config import Config, require
 from tasks.harness.contract import Task
 from tasks.harness.errors import OptionError, UserError
 from tasks.harness.files import CONFIG, read_json
-from tasks.harness.registry import load_task, task_names
+from tasks.harness.registry import all_task_names, as_command, load_task
 from tasks.harness.rundir.directory import default_directory
 from tasks.harness.summary import summary_table
 from tasks.harness.terminal.progress import progress_bar
@@ -65,10 +65,14 @@ class RunOptions:
         require(self.out is None or is_text(str(self.out)), f"--out must be a path in UTF-8, got {self.out}")
 
 
-def run_task(name: str, arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run one task from the command line and exit."""
+def run_task(task: str | Task, arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one task from the command line and exit: one of the project's own by its name, or a task itself."""
     given = sys.argv[1:] if arguments is None else list(arguments)
-    guarded(lambda: _run_task(load_task(name), given, f"python -m tasks.{name}"))
+    if isinstance(task, Task):
+        module = getattr(sys.modules["__main__"], "__spec__", None)
+        program = f"python -m {module.parent if module else task.name}"
+        guarded(lambda: _run_task(task, given, program))
+    guarded(lambda: _run_task(load_task(task), given, f"python -m tasks.{task}"))
 
 
 def console() -> NoReturn:
@@ -170,14 +174,29 @@ def _console(arguments: list[str]) -> None:
     if arguments == ["--version"]:
         print(f"nalu {nalu.__version__}")
         return
-    tasks = {task.command: task for task in map(load_task, task_names())}
-    commands = {**COMMANDS, **{command: _options(task, task.config()) for command, task in tasks.items()}}
-    arguments = command_name(arguments, commands, "nalu")
-    chosen = parse_command(commands, arguments, "nalu", "Neural Arithmetic Logic Units, reproduced.")
-    if arguments[0] in tasks:
-        _run_task(tasks[arguments[0]], arguments[1:], f"nalu {arguments[0]}")
-    else:
-        chosen()
+    tasks = {as_command(name): name for name in all_task_names() if as_command(name) not in COMMANDS}
+    arguments = command_name(arguments, [*COMMANDS, *tasks], "nalu")
+    name, rest = arguments[0], arguments[1:]
+    if name in COMMANDS:
+        parse(COMMANDS[name], rest, f"nalu {name}", COMMANDS[name].__doc__ or "")()
+    elif name in tasks:
+        _run_task(load_task(tasks[name]), rest, f"nalu {name}")
+    else:  # --help or the completion of all commands
+        commands = {**COMMANDS, **_loadable(tasks)}
+        parse_command(commands, arguments, "nalu", "Neural Arithmetic Logic Units, reproduced.")
+
+
+def _loadable(tasks: Mapping[str, str]) -> dict[str, type]:
+    """The options of the tasks, by command; one line on stderr for each task that cannot be loaded."""
+    options = {}
+    for command, name in tasks.items():
+        try:
+            task = load_task(name)
+        except UserError as error:
+            print(sanitize(f"not available: {error}"), file=sys.stderr)
+        else:
+            options[command] = _options(task, task.config())
+    return options
 
 
 def _fail(message: str, status: int = 2) -> NoReturn:

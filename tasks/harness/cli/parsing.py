@@ -19,6 +19,9 @@ from tasks.harness.errors import UserError
 
 T = TypeVar("T")
 
+COMPLETION = ("--tyro-print-completion", "--tyro-write-completion")
+"""tyro's options, given first, that print or write a script by which a shell completes commands and options."""
+
 
 def parse(options: type[T], arguments: Sequence[str], program: str, description: str) -> T:
     """Parse options from the command line; a path may start with ~, and an integer may be written as 1e4.
@@ -33,18 +36,14 @@ def parse(options: type[T], arguments: Sequence[str], program: str, description:
 
 
 def parse_command(commands: Mapping[str, type], arguments: Sequence[str], program: str, description: str) -> Any:
-    """Parse the options of a command, which the first argument names.
+    """Show the help, or print the shell completion, of all commands together.
 
     Raises:
-        UserError: for an unknown command or wrong options.
+        UserError: for any other option.
     """
     known: dict[str, Callable[..., Any]] = dict(commands)
-    with _one_line_errors(arguments, " ".join([program, *arguments[:1]])):
-        given = list(arguments)
-        if given[0] in commands:
-            given[1:] = _whole_numbers(commands[given[0]], given[1:])
-        parsed = tyro.extras.subcommand_cli_from_dict(known, prog=program, description=description, args=given)
-    return _expanded(parsed)
+    with _one_line_errors(arguments, program):
+        return tyro.extras.subcommand_cli_from_dict(known, prog=program, description=description, args=list(arguments))
 
 
 def command_name(arguments: Sequence[str], commands: Iterable[str], program: str) -> list[str]:
@@ -117,6 +116,12 @@ def _one_line_errors(arguments: Sequence[str], program: str) -> Iterator[None]:
     if {"-h", "--help"} & set(arguments):
         yield
         return
+    if len(arguments) > 1 and arguments[0].replace("_", "-") in COMPLETION:
+        try:
+            yield
+        except AssertionError as error:  # an unknown shell
+            raise UserError(str(error)) from None
+        return
     panel = io.StringIO()
     columns = os.environ.get("COLUMNS")
     os.environ["COLUMNS"] = "1000"  # so that tyro does not break its lines
@@ -139,5 +144,5 @@ def _one_line(panel: str, program: str) -> str:
         if line.startswith(("For full helptext", "Argument helptext")):
             break
         if line.strip("─-╭╮╰╯+"):
-            message.append(re.sub(r"^Error parsing (task|run|options): ", "", line))
+            message.append(re.sub(r"^Error parsing [A-Za-z]+: ", "", line))
     return f"{' '.join(message)} (see {program} --help)"

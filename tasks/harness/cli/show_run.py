@@ -17,7 +17,7 @@ from nalu.formula import formulas, network_weights
 from tasks.harness.contract import Task
 from tasks.harness.errors import UserError
 from tasks.harness.files import CONFIG, read_json
-from tasks.harness.registry import load_task, task_names
+from tasks.harness.registry import find_task, load_task
 from tasks.harness.tables import number
 from tasks.harness.terminal.sanitize import sanitize
 from tasks.harness.training.trained_seed import load_trained_model
@@ -40,10 +40,7 @@ class Show:
         Raises:
             UserError: when the directory holds no run, or one that has no arithmetic units.
         """
-        name = read_json(self.run / CONFIG).get("task")
-        if name not in task_names():
-            raise UserError(f"{self.run} is a run of an unknown task {name!r}")
-        task = load_task(str(name))
+        task = load_task(find_task(str(read_json(self.run / CONFIG).get("task"))))
         trained, model = load_trained_model(task, self.run, self.seed)
         seed = trained.config.seed_range[trained.index]
         print(sanitize(f"{task.command} {trained.config.label()}, seed {seed}, after {trained.state['step']} steps"))

@@ -9,10 +9,11 @@ from typing import Any
 
 from tasks.harness.config import Config, flag
 from tasks.harness.contract import Task
+from tasks.harness.registry import task_names
 
 
 def run_command(task: Task, config: Config) -> str:
-    """``python -m tasks.<name>`` with the fewest options that give this configuration."""
+    """The task's command with the fewest options that give this configuration."""
     wanted = config.to_dict()
     options = dict(wanted)
     for field in fields(task.config):
@@ -25,7 +26,8 @@ def run_command(task: Task, config: Config) -> str:
         except ValueError:
             continue  # the remaining options are invalid without this one
     words = [word for name, value in options.items() for word in _words(name, value)]
-    return shlex.join(["python", "-m", f"tasks.{task.name}", *words])
+    command = ["python", "-m", f"tasks.{task.name}"] if task.name in task_names() else ["nalu", task.command]
+    return shlex.join([*command, *words])
 
 
 def sweep_command(task: Task, configs: Sequence[Config]) -> str | None:

@@ -17,7 +17,7 @@ from tasks.harness.errors import UserError, describe_error
 from tasks.harness.files import CONFIG, METRICS, SEED_SUMMARY, SUMMARY, check_checksums, read_columns, read_json
 from tasks.harness.finished_run import FinishedRun
 from tasks.harness.record import Record
-from tasks.harness.registry import load_task, task_names
+from tasks.harness.registry import all_task_names, load_task
 from tasks.harness.report.untrusted import check_files, check_record, check_table, checked_digests, checked_summary
 from tasks.harness.rundir.directory import default_directory
 from tasks.harness.summary import over_seeds, per_seed
@@ -71,8 +71,8 @@ def read_run(directory: Path) -> FinishedRun:
     description = read_json(directory / CONFIG)
     summary, seeds = _stored_results(directory)
     name = description.get("task")
-    if name not in task_names():
-        raise UserError(f"unknown task {name!r}")
+    if name not in all_task_names():
+        raise UserError(f"unknown task {name!r}; no installed package has it")
     task = load_task(name)
     try:
         config = task.config.from_dict(description.get("config", {}))

@@ -11,7 +11,7 @@ import numpy as np
 
 from tasks.harness.errors import UserError, describe_error
 from tasks.harness.files import write_atomically, write_text
-from tasks.harness.registry import load_task, task_names
+from tasks.harness.registry import all_task_names, load_task
 from tasks.harness.report.chapter import Chapter, make_chapter
 from tasks.harness.report.evidence import copy_evidence
 from tasks.harness.report.loading import read_runs
@@ -35,7 +35,7 @@ def report(directories: Sequence[Path], out: Path | None = None) -> list[Chapter
     """
     runs, problems = read_runs(directories)
     chapters = []
-    for name in task_names():
+    for name in all_task_names():
         if of_task := [run for run in runs if run.task == name]:
             try:
                 chapters.append(make_chapter(load_task(name), of_task, problems))
