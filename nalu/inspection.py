@@ -22,7 +22,7 @@ M = TypeVar("M", bound=nn.Module)
 
 @runtime_checkable
 class Weighted(Protocol):
-    """A module whose weights are to become -1, 0 or 1; see :class:`nalu.unit.WeightedUnit`."""
+    """A module whose weights are to become -1, 0 or 1; see :class:`nalu.units.base.WeightedUnit`."""
 
     def effective_weights(self) -> dict[str, Tensor]:
         """The weights by the name of the part, each a matrix."""

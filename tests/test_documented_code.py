@@ -6,7 +6,7 @@ import pytest
 
 from tests.helpers import ROOT
 
-PAGES = ("README.md", "nalu/README.md", "docs/add-a-task.md")
+PAGES = ("README.md", "nalu/README.md", "docs/add-a-task.md", "docs/add-a-unit.md")
 
 
 def examples() -> list[tuple[str, str]]:
