@@ -6,9 +6,11 @@ import json
 import re
 import shutil
 import socket
+import threading
 from collections import Counter
 from collections.abc import Callable
 from http.client import BadStatusLine
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.error import URLError
 
@@ -214,6 +216,59 @@ def downloader(contents: dict[str, bytes], error: Exception | None, calls: list[
             raise error
 
     return download_mnist
+
+
+class Mirror(BaseHTTPRequestHandler):
+    """Answers every request alike; a subclass says how."""
+
+    status = 200
+    content = b""
+
+    def do_GET(self) -> None:
+        self.send_response(self.status)
+        self.send_header("Content-Length", str(len(self.content)))
+        self.end_headers()
+        self.wfile.write(self.content)
+
+    def log_message(self, *arguments: object) -> None:
+        """Be quiet."""
+
+
+class Forbidden(Mirror):
+    status = 403
+
+
+class CaptivePortal(Mirror):
+    content = b"<html>please log in</html>"
+
+
+class Damaged(Mirror):
+    content = gzip.compress(b"not the digits")
+
+
+@pytest.mark.parametrize("kind", [Forbidden, CaptivePortal, Damaged])
+def test_a_mirror_that_does_not_have_the_files(
+    kind: type[Mirror], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line, no file is left, and a download by another way is then used."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        monkeypatch.setattr("torchvision.datasets.MNIST.mirrors", [f"http://127.0.0.1:{server.server_port}/"])
+        with pytest.raises(UserError) as raised:
+            resolve("mnist", tmp_path)
+    finally:
+        server.shutdown()
+        server.server_close()
+    message = str(raised.value)
+    assert "could not be downloaded: " in message
+    assert message.endswith("; put them there, or use --dataset sample")
+    assert "\n" not in message
+    assert list(tmp_path.iterdir()) == []
+    digits.fetch.cache_clear()
+    digits.resolve.cache_clear()
+    write_mnist(tmp_path, dict.fromkeys(MD5["mnist"], b"put there by hand"))
+    assert resolve("mnist", tmp_path) == "mnist"
 
 
 @pytest.mark.parametrize("dataset", ["auto", "mnist"])
