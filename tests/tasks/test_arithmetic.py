@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tasks.arithmetic.loss import centred_loss, squared_error
-from tasks.arithmetic.problem import OPERATIONS, spread
+from tasks.arithmetic.problem import OPERATIONS, Subsets, spread
 from tasks.arithmetic.thresholds import SUBSET_EPSILON, of_subsets, published_subsets
 from tasks.static_arithmetic.options import Config
 from tests.helpers import SUBSETS, subset_sums
@@ -100,3 +100,12 @@ def test_the_weight_of_the_common_error() -> None:
     for weight in (0.0, 0.25, 1.0):
         expected = pytest.approx([1.5 + weight])
         assert centred_loss(prediction, target, weight).tolist() == expected
+
+
+def test_thresholds_of_many_inputs_need_fewer_samples() -> None:
+    """For sums on [0, 1] there is a closed form: the error is epsilon (everything - 2 a), plus the same with b."""
+    subsets, epsilon = Subsets(inputs=400, size=2, overlap=0), SUBSET_EPSILON
+    weights = np.full(400, 2 * epsilon)
+    weights[:4] = 0  # the inputs of a and b are off by -2 epsilon besides
+    expected = (weights.sum() / 2) ** 2 + (weights**2).sum() / 12
+    assert of_subsets("add", subsets, (0.0, 1.0)) == pytest.approx(expected, rel=0.01)
