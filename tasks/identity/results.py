@@ -95,18 +95,22 @@ def figures(runs: Sequence[FinishedRun]) -> dict[str, Figure]:
     axes = figure.subplots()
     axes.axvspan(-TRAINING_LIMIT, TRAINING_LIMIT, color="0.92", label="training range")
     styles = ("-", "--", "-.", ":")
-    for rank, run in enumerate(reversed(ordered)):
+    cells = list(dict.fromkeys(run.options["cell"] for run in reversed(ordered)))
+    for run in reversed(ordered):
+        rank = cells.index(run.options["cell"])
         errors_at = [run.metrics[curve(n)]["median"] for n in INTEGERS]
         errors = [np.nan if error is None else error for error in errors_at]
-        colour = colormaps["viridis"](rank / max(len(ordered) - 1, 1) * 0.95)
+        colour = colormaps["viridis"](rank / max(len(cells) - 1, 1) * 0.95)
         axes.plot(INTEGERS, errors, styles[rank % 4], color=colour, linewidth=1.8, label=run.options["cell"])
     axes.set(
         title="Networks trained to copy numbers from -5 to 5",
         xlabel="input", ylabel="absolute error (median over seeds)",
         xlim=(-TEST_LIMIT, TEST_LIMIT), ylim=(0, TEST_LIMIT),
     )  # fmt: skip
-    # Sorted by error, so that the legend has the order of the lines.
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize="small")
+    # Sorted by error, so that the legend has the order of the lines; each cell once, however many runs it has.
+    handles, labels = axes.get_legend_handles_labels()
+    lines = dict(zip(labels, handles, strict=True))
+    axes.legend(lines.values(), lines.keys(), loc="center left", bbox_to_anchor=(1, 0.5), fontsize="small")
     return {"figure-1": figure}
 
 

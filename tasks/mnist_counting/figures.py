@@ -84,4 +84,6 @@ def _lines(axes: Axes, target: Target, runs: Sequence[FinishedRun]) -> None:
     )  # fmt: skip
     axes.set_ylim(top=min(axes.get_ylim()[1], 1e6) if target != "product" else None)
     axes.grid(alpha=0.3)
-    axes.legend(fontsize="x-small")
+    handles, labels = axes.get_legend_handles_labels()
+    lines = dict(zip(labels, handles, strict=True))  # each label once, however many runs have it
+    axes.legend(lines.values(), lines.keys(), fontsize="x-small")

@@ -31,8 +31,11 @@ class Chapter:
     figures: dict[str, Figure]
 
 
-def make_chapter(task: Task, runs: Sequence[FinishedRun], problems: list[str]) -> Chapter:
-    """The tables and figures of a task's runs; figures that cannot be drawn are added to ``problems``."""
+def make_chapter(task: Task, runs: Sequence[FinishedRun], problems: list[str], *, draw: bool = True) -> Chapter:
+    """The tables and, with ``draw``, the figures of a task's runs.
+
+    Figures that cannot be drawn, or not of all runs, are added to ``problems``.
+    """
     unfinished = [
         f"{label} ({run.steps} of {run.options['steps']} steps)"
         for run, label in zip(runs, labels(runs), strict=True)
@@ -42,6 +45,10 @@ def make_chapter(task: Task, runs: Sequence[FinishedRun], problems: list[str]) -
     if unfinished:
         note = f"Unfinished, shown with their results so far: {', '.join(unfinished)}."
         tables = [replace(table, notes=(*table.notes, note)) for table in tables]
+    return Chapter(task, runs, tables, _figures(task, runs, problems) if draw else {})
+
+
+def _figures(task: Task, runs: Sequence[FinishedRun], problems: list[str]) -> dict[str, Figure]:
     drawn = runs[:MOST_DRAWN]
     if len(drawn) < len(runs):
         problems.append(f"the figures of {task.name} show the first {len(drawn)} of {len(runs)} runs")
@@ -59,4 +66,4 @@ def make_chapter(task: Task, runs: Sequence[FinishedRun], problems: list[str]) -
         problems.append(sanitize(f"the learning curves of {task.name} are not redrawn: {describe_error(error)}"))
     for axes in [axes for figure in figures.values() for axes in figure.axes]:
         axes.title.set_parse_math(False)  # text between dollar signs in an option is not a formula
-    return Chapter(task, runs, tables, figures)
+    return figures

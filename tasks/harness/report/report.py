@@ -38,7 +38,7 @@ def report(directories: Sequence[Path], out: Path | None = None) -> list[Chapter
     for name in task_names():
         if of_task := [run for run in runs if run.task == name]:
             try:
-                chapters.append(make_chapter(load_task(name), of_task, problems))
+                chapters.append(make_chapter(load_task(name), of_task, problems, draw=out is not None))
             except Exception as error:  # foreign runs may each give a table, but none together
                 problems.append(sanitize(f"skipped the runs of {name}, which give no table: {describe_error(error)}"))
     for chapter in chapters:
