@@ -9,6 +9,7 @@ import numpy as np
 
 from tasks.harness.contract import Score
 from tasks.harness.finished_run import FinishedRun
+from tasks.harness.legends import legend_entries
 from tasks.harness.metrics import curve
 from tasks.harness.record import Record
 from tasks.harness.tables import Table, number, with_interval
@@ -107,10 +108,8 @@ def figures(runs: Sequence[FinishedRun]) -> dict[str, Figure]:
         xlabel="input", ylabel="absolute error (median over seeds)",
         xlim=(-TEST_LIMIT, TEST_LIMIT), ylim=(0, TEST_LIMIT),
     )  # fmt: skip
-    # Sorted by error, so that the legend has the order of the lines; each cell once, however many runs it has.
-    handles, labels = axes.get_legend_handles_labels()
-    lines = dict(zip(labels, handles, strict=True))
-    axes.legend(lines.values(), lines.keys(), loc="center left", bbox_to_anchor=(1, 0.5), fontsize="small")
+    # Sorted by error, so that the legend has the order of the lines.
+    axes.legend(*legend_entries(axes), loc="center left", bbox_to_anchor=(1, 0.5), fontsize="small")
     return {"figure-1": figure}
 
 

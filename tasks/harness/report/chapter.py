@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tasks.harness.contract import Task
+from tasks.harness.contract import MOST_PANELS, Task
 from tasks.harness.errors import describe_error
 from tasks.harness.finished_run import FinishedRun
 from tasks.harness.report.curve_figures import draw_curves, labels
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-MOST_DRAWN = 60
-"""Runs in the figures of a task; more panels than that can neither be read nor laid out."""
+MOST_DRAWN = 150
+"""Runs in the figures of a task; the largest sweep has 132."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,10 @@ def _figures(task: Task, runs: Sequence[FinishedRun], problems: list[str]) -> di
     drawn = runs[:MOST_DRAWN]
     if len(drawn) < len(runs):
         problems.append(f"the figures of {task.name} show the first {len(drawn)} of {len(runs)} runs")
+    if len(runs) > MOST_PANELS:
+        problems.append(
+            f"the figures of {task.name} with a panel for each run show the first {MOST_PANELS} of {len(runs)} runs"
+        )
     try:
         figures = dict(task.figures(drawn))
     except Exception as error:  # evidence has no record, and foreign results may contain anything
@@ -61,7 +65,7 @@ def _figures(task: Task, runs: Sequence[FinishedRun], problems: list[str]) -> di
         problems.append(sanitize(missing))
         figures = {}
     try:
-        figures["learning-curves"] = draw_curves(drawn, task.title)
+        figures["learning-curves"] = draw_curves(runs[:MOST_PANELS], task.title)
     except Exception as error:
         problems.append(sanitize(f"the learning curves of {task.name} are not redrawn: {describe_error(error)}"))
     for axes in [axes for figure in figures.values() for axes in figure.axes]:

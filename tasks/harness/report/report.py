@@ -20,8 +20,6 @@ from tasks.harness.terminal.sanitize import sanitize
 from tasks.harness.terminal.show import show
 
 PAGE = "index.html"
-MANY_PANELS = 60
-"""A figure with more panels is drawn at lower resolution, so that its file stays small enough to commit."""
 
 
 @np.errstate(all="ignore")  # foreign numbers may be arbitrarily large
@@ -73,7 +71,7 @@ def _write(chapters: Sequence[Chapter], problems: list[str], out: Path) -> None:
             try:
                 with warnings.catch_warnings():
                     warnings.filterwarnings("ignore", "Glyph .* missing")  # an option may be in another script
-                    figure.savefig(png, format="png", dpi=120 if len(figure.axes) <= MANY_PANELS else 80)
+                    figure.savefig(png, format="png", dpi=120)
             except Exception as error:  # values that no axis can show are found only now
                 problems.append(
                     sanitize(f"the figure {name} of {chapter.task.name} cannot be drawn: {describe_error(error)}")
