@@ -9,7 +9,7 @@ import numpy as np
 
 from tasks.blog_example.options import Config
 from tasks.blog_example.published import ARTICLE_EXAMPLES, ARTICLE_TEST_LOSS
-from tasks.harness.contract import Score
+from tasks.harness.contract import MOST_PANELS, Score
 from tasks.harness.finished_run import FinishedRun
 from tasks.harness.record import Record
 from tasks.harness.tables import Table, changed_options, format_options, number, percent, steps, with_interval
@@ -93,7 +93,7 @@ def figures(runs: Sequence[FinishedRun]) -> dict[str, Figure]:
     """The test loss of every seed over training."""
     from matplotlib.figure import Figure
 
-    shown = _ordered(runs)
+    shown = _ordered(runs)[:MOST_PANELS]
     columns = min(max(len(shown), 1), 3)
     rows = -(-max(len(shown), 1) // columns)
     figure = Figure(figsize=(4.5 * columns, 3.6 * rows), layout="constrained")

@@ -13,6 +13,7 @@ from tasks.gridworld_time.published import FAR_T
 from tasks.gridworld_time.world.dynamics import Rules
 from tasks.gridworld_time.world.reference_policies import arriving_at, best_blind, optimum, random_walk
 from tasks.harness.finished_run import FinishedRun
+from tasks.harness.legends import legend_entries
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,8 +37,9 @@ def figures(runs: Sequence[FinishedRun]) -> dict[str, Figure]:
             _panel(axes, kind, of_kind)
         column[0].set_title(observation)
         column[-1].set_xlabel("T")
-        lines = column[0].get_legend_handles_labels()
-        column[-1].legend(*lines, fontsize="x-small", loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2)
+        column[-1].legend(
+            *legend_entries(column[0]), fontsize="x-small", loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2
+        )
     for axes, label in zip(grid[:, 0], KINDS.values(), strict=True):
         axes.set_ylabel(label)
     figure.suptitle("Grid world, greedy policy; shaded: T in training\nmedians over seeds, 10th to 90th percentile")
@@ -49,14 +51,15 @@ def _panel(axes: Axes, kind: str, runs: Sequence[FinishedRun]) -> None:
 
     axes.axvspan(TRAINED[0], TRAINED[-1], color="0.9")
     longest = 13
-    for rank, run in enumerate(runs):
+    names = list(dict.fromkeys(name(run.options) for run in runs))
+    for run in runs:
         config = Config.from_dict(run.options)
         metrics = {T: found for T in config.times if (found := run.metrics.get(f"{kind}/greedy/T_{T}"))}
         times = np.array(list(metrics))
         low, median, high = (
             np.array([value[end] for value in metrics.values()], dtype=float) for end in ("p10", "median", "p90")
         )
-        colour = colormaps["turbo"]((rank + 0.5) / len(runs))
+        colour = colormaps["turbo"]((names.index(name(run.options)) + 0.5) / len(names))
         style = "-" if config.instruction_path == "accumulator" else "--"
         axes.plot(times, median, style, color=colour, label=name(run.options), linewidth=1.5)
         axes.fill_between(times, low, high, color=colour, alpha=0.15, linewidth=0)

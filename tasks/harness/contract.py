@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from tasks.harness.record import Record
 
 
+MOST_PANELS = 48
+"""Panels of a figure that has one for each run; more can neither be read nor laid out."""
+
 State = dict[str, Any]
 """What training needs to continue from a step: nested dicts of tensors and numbers, loadable with weights_only."""
 
@@ -98,7 +101,7 @@ class Task:
     tables: Callable[[Sequence[FinishedRun]], list[Table]]
     """Makes the result tables, with published figures beside ours."""
     figures: Callable[[Sequence[FinishedRun]], dict[str, Figure]] = field(default=lambda runs: {})
-    """Makes the figures, by file name."""
+    """Makes the figures, by file name; a figure with a panel for each run shows the first ``MOST_PANELS``."""
     evaluate: Callable[[Any, Any], dict[str, Tensor]] | None = None
     """Gives the metrics of a model, as training evaluates it; for `nalu show`, which rounds models."""
     comparison: UnitComparison | None = None

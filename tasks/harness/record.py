@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,15 +59,11 @@ class Record:
         """
         _check_unchanged(path)
         try:
-            header, *lines = read_text(path).splitlines(keepends=True)
-            names = header.rstrip("\n").split(",")
-            if names[:2] != ["step", "seed"]:
-                raise ValueError("it must begin with the columns step, seed")
-            rows = [[float(cell) for cell in line.split(",")] for line in lines if line.endswith("\n")]
-            wrong = [number for number, row in enumerate(rows, start=2) if len(row) != len(names)]
-            if wrong:
-                raise ValueError(f"line {wrong[0]} must have {len(names)} values")
-            values = np.array(rows).reshape(len(rows), len(names))
+            with path.open(encoding="utf-8-sig") as lines:  # line by line: as text, a long record is large
+                names = next(lines, "").rstrip("\n").split(",")
+                if names[:2] != ["step", "seed"]:
+                    raise ValueError("it must begin with the columns step, seed")
+                values = np.fromiter(_rows(lines, len(names)), dtype=(np.float64, len(names)))
             seeds = values[values[:, 0] == values[:1, 0], 1] if len(values) else np.empty(0)
             ticks = len(values) // max(len(seeds), 1)
             table = values[: ticks * len(seeds)].reshape(ticks, len(seeds), len(names))
@@ -79,6 +76,17 @@ class Record:
         metrics = {name: table[:, :, column] for column, name in enumerate(names) if column >= 2}
         steps = table[:, 0, 0] if ticks else np.empty(0)
         return cls(steps.astype(np.int64), seeds.astype(np.int64), metrics)
+
+
+def _rows(lines: Iterable[str], columns: int) -> Iterator[list[float]]:
+    """The values of each complete line below the header."""
+    for number, line in enumerate(lines, start=2):
+        if not line.endswith("\n"):
+            return
+        row = [float(cell) for cell in line.split(",")]
+        if len(row) != columns:
+            raise ValueError(f"line {number} must have {columns} values")
+        yield row
 
 
 def _check_unchanged(path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from tasks.harness.contract import Score
 from tasks.harness.finished_run import FinishedRun
+from tasks.harness.legends import legend_entries
 from tasks.harness.metrics import curve
 from tasks.harness.record import Record
 from tasks.harness.tables import Table, number, with_interval
@@ -95,10 +96,12 @@ def figures(runs: Sequence[FinishedRun]) -> dict[str, Figure]:
     axes = figure.subplots()
     axes.axvspan(-TRAINING_LIMIT, TRAINING_LIMIT, color="0.92", label="training range")
     styles = ("-", "--", "-.", ":")
-    for rank, run in enumerate(reversed(ordered)):
+    cells = list(dict.fromkeys(run.options["cell"] for run in reversed(ordered)))
+    for run in reversed(ordered):
+        rank = cells.index(run.options["cell"])
         errors_at = [run.metrics[curve(n)]["median"] for n in INTEGERS]
         errors = [np.nan if error is None else error for error in errors_at]
-        colour = colormaps["viridis"](rank / max(len(ordered) - 1, 1) * 0.95)
+        colour = colormaps["viridis"](rank / max(len(cells) - 1, 1) * 0.95)
         axes.plot(INTEGERS, errors, styles[rank % 4], color=colour, linewidth=1.8, label=run.options["cell"])
     axes.set(
         title="Networks trained to copy numbers from -5 to 5",
@@ -106,7 +109,7 @@ def figures(runs: Sequence[FinishedRun]) -> dict[str, Figure]:
         xlim=(-TEST_LIMIT, TEST_LIMIT), ylim=(0, TEST_LIMIT),
     )  # fmt: skip
     # Sorted by error, so that the legend has the order of the lines.
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize="small")
+    axes.legend(*legend_entries(axes), loc="center left", bbox_to_anchor=(1, 0.5), fontsize="small")
     return {"figure-1": figure}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tasks.harness.finished_run import FinishedRun
+from tasks.harness.legends import legend_entries
 from tasks.mnist_counting.data import CLASSES, PROBLEMS, TARGETS, Target
 from tasks.mnist_counting.model import CELLS
 
@@ -85,4 +86,4 @@ def _lines(axes: Axes, target: Target, runs: Sequence[FinishedRun]) -> None:
     )  # fmt: skip
     axes.set_ylim(top=min(axes.get_ylim()[1], 1e6) if target != "product" else None)
     axes.grid(alpha=0.3)
-    axes.legend(fontsize="x-small")
+    axes.legend(*legend_entries(axes), fontsize="x-small")

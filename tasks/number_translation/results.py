@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.harness.contract import Score
+from tasks.harness.contract import MOST_PANELS, Score
 from tasks.harness.files import read_columns
 from tasks.harness.finished_run import FinishedRun
 from tasks.harness.record import Record
@@ -121,7 +121,7 @@ def _predicted_against_true(runs: Sequence[FinishedRun]) -> Figure | None:
     """Predictions for the test numbers by the seed with the lowest validation error; None if no run has them."""
     from matplotlib.figure import Figure
 
-    runs = [run for run in runs if (run.directory / PREDICTIONS).exists()]
+    runs = [run for run in runs if (run.directory / PREDICTIONS).exists()][:MOST_PANELS]
     if not runs:
         return None
     columns = min(len(runs), 4)

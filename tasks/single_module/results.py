@@ -10,6 +10,7 @@ import numpy as np
 from nalu.units.catalogue import UNITS, BinaryOperation
 from tasks.harness.contract import Score
 from tasks.harness.finished_run import FinishedRun
+from tasks.harness.legends import legend_entries
 from tasks.harness.record import Record
 from tasks.harness.tables import Table, changed_options, format_options, percent
 from tasks.single_module.options import Config
@@ -132,12 +133,14 @@ def _figure(op: BinaryOperation, runs: Sequence[FinishedRun]) -> Figure:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(12, 9), layout="constrained")
-    colours = matplotlib.color_sequences["tab20" if len(runs) > 10 else "tab10"]
+    titles = list(dict.fromkeys(map(_title, runs)))
+    colours = matplotlib.color_sequences["tab20" if len(titles) > 10 else "tab10"]
     grid = figure.subplots(len(PANELS), sharex=True)
     for axes, (label, part, name) in zip(grid, PANELS, strict=True):
         for number, run in enumerate(runs):
             offset = 0.8 * ((number + 0.5) / len(runs) - 0.5)
-            style = {"color": colours[number % len(colours)], "marker": MARKERS[number % len(MARKERS)]}
+            rank = titles.index(_title(run))
+            style = {"color": colours[rank % len(colours)], "marker": MARKERS[rank % len(MARKERS)]}
             x, centre, low, high = _intervals(run, part, name)
             spread = [np.subtract(centre, low), np.subtract(high, centre)]
             axes.errorbar(x + offset, centre, yerr=spread, linestyle="", capsize=2, label=_title(run), **style)
@@ -151,7 +154,7 @@ def _figure(op: BinaryOperation, runs: Sequence[FinishedRun]) -> Figure:
     grid[2].set_yscale("symlog", linthresh=1e-8)  # clipped weights reach 0, which a logarithm cannot show
     grid[2].set_ylim(-5e-9, 1)
     grid[-1].set_xlabel("inputs of training")
-    figure.legend(*grid[0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
+    figure.legend(*legend_entries(grid[0]), loc="outside lower center", ncols=6)
     figure.suptitle(f"Single module, {op}: rates and medians over seeds, with 95 % intervals")
     return figure
 

@@ -15,10 +15,14 @@ from tasks.harness.registry import task_names
 def run_command(task: Task, config: Config) -> str:
     """The task's command with the fewest options that give this configuration."""
     wanted = config.to_dict()
-    options = dict(wanted)
+    options = {
+        field.name: wanted[field.name]
+        for field in fields(task.config)
+        if field.default is None or field.default != getattr(config, field.name)
+    }
     for field in fields(task.config):
-        if field.default not in (None, getattr(config, field.name)):
-            continue
+        if field.default is not None:
+            continue  # a default of None stands for a value that may depend on other options
         fewer = {name: value for name, value in options.items() if name != field.name}
         try:
             if task.config.from_dict(fewer).to_dict() == wanted:

@@ -31,6 +31,12 @@ def draw_curves(runs: Sequence[FinishedRun], title: str) -> Figure:
     for axes, run, label in zip(grid.flat, runs, labels(runs), strict=False):
         _panel(axes, run.curves)
         axes.set_title(textwrap.fill(label, 30), fontsize="x-small")
+    # Whole decades need no minor ticks, which take most of the time and memory of a figure with many panels.
+    grid[0, 0].set_yscale("log")
+    low, high = np.log10(grid[0, 0].get_ylim())
+    grid[0, 0].set_ylim(10 ** np.floor(low), 10 ** np.ceil(high))
+    for axes in grid.flat:
+        axes.minorticks_off()
     for axes in grid.flat[len(runs) :]:
         axes.set_axis_off()
     figure.supxlabel("step")
@@ -59,6 +65,5 @@ def _panel(axes: Axes, curves: Mapping[str, np.ndarray]) -> None:
         low, median, high = (np.clip(curves[f"{error}/{name}"], *SHOWN) for name in STATISTICS)
         axes.plot(curves["step"], median, color=colour, linewidth=1.2, label=error)
         axes.fill_between(curves["step"], low, high, color=colour, alpha=0.2, linewidth=0)
-    axes.set(yscale="log")
     axes.tick_params(labelsize="x-small")
     axes.grid(alpha=0.3)

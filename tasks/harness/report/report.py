@@ -20,8 +20,6 @@ from tasks.harness.terminal.sanitize import sanitize
 from tasks.harness.terminal.show import show
 
 PAGE = "index.html"
-MANY_PANELS = 60
-"""A figure with more panels is drawn at lower resolution, so that its file stays small enough to commit."""
 
 
 @np.errstate(all="ignore")  # foreign numbers may be arbitrarily large
@@ -38,7 +36,7 @@ def report(directories: Sequence[Path], out: Path | None = None) -> list[Chapter
     for name in all_task_names():
         if of_task := [run for run in runs if run.task == name]:
             try:
-                chapters.append(make_chapter(load_task(name), of_task, problems))
+                chapters.append(make_chapter(load_task(name), of_task, problems, draw=out is not None))
             except Exception as error:  # foreign runs may each give a table, but none together
                 problems.append(sanitize(f"skipped the runs of {name}, which give no table: {describe_error(error)}"))
     for chapter in chapters:
@@ -73,7 +71,7 @@ def _write(chapters: Sequence[Chapter], problems: list[str], out: Path) -> None:
             try:
                 with warnings.catch_warnings():
                     warnings.filterwarnings("ignore", "Glyph .* missing")  # an option may be in another script
-                    figure.savefig(png, format="png", dpi=120 if len(figure.axes) <= MANY_PANELS else 80)
+                    figure.savefig(png, format="png", dpi=120)
             except Exception as error:  # values that no axis can show are found only now
                 problems.append(
                     sanitize(f"the figure {name} of {chapter.task.name} cannot be drawn: {describe_error(error)}")

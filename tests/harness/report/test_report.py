@@ -13,14 +13,16 @@ from tasks.harness.cli.main import parse_run
 from tasks.harness.errors import UserError
 from tasks.harness.learning_curves import learning_curves
 from tasks.harness.registry import load_task, task_names
+from tasks.harness.report import chapter as chapter_of_a_task
 from tasks.harness.report import command_lines
 from tasks.harness.report.chapter import Chapter
+from tasks.harness.report.curve_figures import draw_curves
 from tasks.harness.report.loading import read_run, read_runs
 from tasks.harness.report.page import page
 from tasks.harness.report.report import report
 from tasks.harness.tables import Table
 from tasks.harness.training.run import run
-from tests.helpers import Page, change_json, files, forget_checksums
+from tests.helpers import ROOT, Page, change_json, files, forget_checksums
 
 TASK = load_task("blog_example")
 HOSTILE = "<script>alert('x')</script>\"&"
@@ -92,6 +94,48 @@ def test_an_unfinished_run_is_shown_up_to_its_last_step(runs: Path, capsys: pyte
         read_run(runs / "steps-20")
 
 
+def test_figures_of_many_runs_are_limited_and_say_so(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(chapter_of_a_task, "MOST_DRAWN", 1)
+    monkeypatch.setattr(chapter_of_a_task, "MOST_PANELS", 1)
+    (chapter,) = report([runs], tmp_path)
+    assert [len(table.rows) for table in chapter.tables] == [2]
+    panels = {name: sum(axes.axison for axes in figure.axes) for name, figure in chapter.figures.items()}
+    assert panels == {"test-loss": 1, "learning-curves": 1}
+    told = [
+        "the figures of blog_example show the first 1 of 2 runs",
+        "the figures of blog_example with a panel for each run show the first 1 of 2 runs",
+    ]
+    assert set(told) <= set(capsys.readouterr().out.splitlines())
+    assert all(line in (tmp_path / "index.html").read_text() for line in told)
+
+
+def test_a_report_without_a_directory_draws_nothing(runs: Path) -> None:
+    (chapter,) = report([runs])
+    assert chapter.tables
+    assert chapter.figures == {}
+
+
+@pytest.mark.parametrize("name", ["identity", "mnist_counting", "single_module", "gridworld_time"])
+def test_runs_of_the_same_name_share_a_legend_entry(name: str) -> None:
+    runs, _ = read_runs([next((ROOT / "runs" / "reference" / name).glob("*/config.json")).parent])
+    figures = load_task(name).figures(runs * 3).values()
+    legends = [one.get_legend() for figure in figures for one in figure.axes if one.get_legend()]
+    legends += [legend for figure in figures for legend in figure.legends]
+    assert legends
+    for legend in legends:
+        labels = [text.get_text() for text in legend.get_texts()]
+        assert len(set(labels)) == len(labels)
+
+
+def test_axes_of_learning_curves_end_at_powers_of_ten(runs: Path) -> None:
+    figure = draw_curves(read_runs([runs])[0], "title")
+    low, high = np.log10(figure.axes[0].get_ylim())
+    assert (low, high) == (round(low), round(high))
+    assert low < high
+
+
 DAMAGES = {
     "another task": ({"task": "astrology"}, {}, "unknown task 'astrology'"),
     "a task that is no name": ({"task": ["blog_example"]}, {}, "unknown task"),
@@ -131,9 +175,9 @@ def test_results_are_computed_from_the_record_when_there_is_one(runs: Path) -> N
     change_json(runs / "steps-20" / "summary.json", rates={})
     assert "solved" in read_run(runs / "steps-20").summary["rates"]
     record = runs / "steps-20" / "metrics.csv"
-    record.write_text(record.read_text().replace("gate/mean", "gates", 1))
+    record.write_text(record.read_text().replace("interpolation/error", "inner", 1))
     forget_checksums(record.parent)
-    with pytest.raises(UserError, match="its record lacks 'gate/mean'"):
+    with pytest.raises(UserError, match="its record lacks 'interpolation/error'"):
         read_run(runs / "steps-20")
 
 
