@@ -124,7 +124,7 @@ class Ensemble(nn.Module):
         gradients = [p.grad for p in self.parameters() if p.grad is not None]
         if not gradients:
             return torch.zeros(len(self), device=next((p.device for p in self.parameters()), None))
-        norms = torch.stack([g.flatten(1).square().sum(1) for g in gradients]).sum(0).sqrt()
+        norms = torch.stack([g.reshape(len(self), -1).square().sum(1) for g in gradients]).sum(0).sqrt()
         scale = (max_norm / (norms + 1e-6)).clamp(max=1)
         for g in gradients:
             g.mul_(scale.view(-1, *[1] * (g.ndim - 1)))

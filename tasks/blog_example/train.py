@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from nalu import Adam, CompiledBackward, Ensemble, inspection, training_steps, worth_compiling
+from nalu import Adam, CompiledBackward, Ensemble, after_step_, inspection, training_steps, worth_compiling
 from nalu.training.scheduled import Scheduled
 from nalu.training.steps import Step
 from tasks.blog_example.data import TEST_LIMIT, TRAINING_LIMIT, examples
@@ -42,6 +42,7 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
 
     @torch.no_grad()
     def snapshot(step: int, loss: Tensor) -> Snapshot:
+        model.eval()  # stochastic units draw no noise
         snapped = inspection.snapped(model)
         gates = inspection.gate_openness(model, sets["interpolation"][0][:1000])
         extrapolation = half_squared_error(model, "extrapolation")
@@ -54,6 +55,7 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
             "solved": extrapolation < config.target_loss,
             "weights/sparsity": inspection.sparsity_error(model),
         }
+        model.train()
         if gates:
             metrics["gate/mean"] = torch.cat(list(gates.values()), dim=1).mean(dim=1)
         state = {"step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
@@ -73,6 +75,7 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         loss = backward(*sets["train"])
         optimizer.param_groups[0]["lr"] = learning_rate(step)
         optimizer.step()
+        after_step_(model)
         return loss
 
     for step, loss in training_steps(train_step, range(start, config.steps), config.evaluates_at, device):

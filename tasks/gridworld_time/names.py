@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tasks.gridworld_time.design import ACCUMULATORS
 from tasks.gridworld_time.options import Config
 from tasks.harness.finished_run import FinishedRun
 
@@ -30,11 +31,12 @@ def name(options: Mapping[str, Any]) -> str:
 
 
 def ordered(runs: Sequence[FinishedRun]) -> list[FinishedRun]:
-    """Sort runs: symbolic before pixel observations; within each, the baseline first, accumulators last."""
+    """Sort runs: symbolic before pixels; within each, the baseline first, units of other packages last."""
 
-    def key(run: FinishedRun) -> tuple[int, int, str]:
+    def key(run: FinishedRun) -> tuple[int, int, bool, str]:
         options = run.options
         rank = ("lstm", "nac", "accumulator").index(options["instruction_path"])
-        return OBSERVATIONS.index(options["observation"]), rank, name(options)
+        is_own = options["unit"] not in ACCUMULATORS
+        return OBSERVATIONS.index(options["observation"]), rank, is_own, name(options)
 
     return sorted(runs, key=key)

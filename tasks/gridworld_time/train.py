@@ -113,6 +113,7 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
 @torch.no_grad()
 def evaluate(config: Config, agents: Agents, last: bool) -> dict[str, Tensor]:
     """Metrics of every seed, ``(S,)``; evaluations before the last one use a tenth of the starts."""
+    agents.eval()  # stochastic units draw no noise
     features, times = agents.features(), config.times
     count = config.eval_starts if last else -(-config.eval_starts // 10)
     starts = torch.arange(count, device=features.device) * STARTS // count
@@ -139,5 +140,6 @@ def evaluate(config: Config, agents: Agents, last: bool) -> dict[str, Tensor]:
             for number, T in enumerate(times)
         },
     }
+    agents.train()
     finite = agents.finite()
     return {name: torch.where(finite, values, torch.nan) for name, values in metrics.items()}

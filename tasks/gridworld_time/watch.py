@@ -76,6 +76,7 @@ def load(directory: Path, seed: int | None) -> tuple[Config, Agents, int]:
     config = trained.config
     agents = Agents(config.design, config.seed_range)
     agents.load_state_dict(trained.state["model"])
+    agents.eval()
     return config, agents, trained.index
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from nalu import Adam, CompiledBackward, Ensemble, training_steps, worth_compiling
+from nalu import Adam, CompiledBackward, Ensemble, after_step_, training_steps, worth_compiling
 from nalu.training.steps import Step
 from tasks.harness.contract import Snapshot, State
 from tasks.harness.metrics import curve
@@ -44,6 +44,7 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
     def train_step(step: Step) -> Tensor:
         loss = backward(x)
         optimizer.step()
+        after_step_(model)
         return loss
 
     for step, loss in training_steps(train_step, range(start, config.steps), config.evaluates_at, device):
@@ -59,7 +60,9 @@ def evaluate_model(config: Config, model: Ensemble) -> dict[str, Tensor]:
 def evaluate(model: Ensemble, device: torch.device) -> dict[str, Tensor]:
     """Absolute errors of every seed, ``(S,)``: means inside and outside the training range, and at each integer."""
     x = test_inputs(device)
+    model.eval()  # stochastic units draw no noise
     error = (model(x, shared=True) - x).abs().squeeze(-1)
+    model.train()
     inside = x.squeeze(-1).abs() <= TRAINING_LIMIT
     integers = range(-TEST_LIMIT, TEST_LIMIT + 1)
     return {

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+OTHER_COLOUR = "0.4"
 COLOURS = {
     "exact": "#000000", "nac": "#0072B2", "nalu": "#D55E00", "nau": "#009E73", "nmu": "#CC79A7",
     "lstm": "#E69F00", "gru": "#56B4E9", "rnn-tanh": "#999999", "rnn-relu": "#8C6D31",
@@ -53,10 +54,10 @@ def figures(runs: Sequence[FinishedRun]) -> dict[str, Figure]:
 def ordered(runs: Sequence[FinishedRun], target: Target) -> list[FinishedRun]:
     """The runs of a target, ordered by cell; runs with priors come first."""
 
-    def key(run: FinishedRun) -> tuple[int, int]:
+    def key(run: FinishedRun) -> tuple[int, str, bool]:
         options = run.options
         cell = options["cell"]
-        return CELLS.index(cell) if cell in CELLS else len(CELLS), options["recurrent_start"] == "unit"
+        return CELLS.index(cell) if cell in CELLS else len(CELLS), cell, options["recurrent_start"] == "unit"
 
     return sorted((run for run in runs if run.options["target"] == target), key=key)
 
@@ -72,7 +73,7 @@ def _lines(axes: Axes, target: Target, runs: Sequence[FinishedRun]) -> None:
 
         with_priors = options["recurrent_start"] == "identity"
         style = "-" if with_priors else "--"
-        colour = COLOURS[options["cell"]]
+        colour = COLOURS.get(options["cell"], OTHER_COLOUR)
         label = f"{options['cell']}{', with priors' if with_priors else ''}, {options['dataset']}"
         axes.plot(lengths, values("median"), style, marker="o", markersize=3, color=colour, label=label)
         axes.fill_between(lengths, values("p10"), values("p90"), color=colour, alpha=0.15, linewidth=0)

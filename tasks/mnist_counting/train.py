@@ -121,6 +121,7 @@ def squared_error(predictions: Tensor, answers: Tensor, config: Config, bias_wei
 @torch.no_grad()
 def evaluate(config: Config, data: Data, model: Networks) -> dict[str, Tensor]:
     """Metrics of every seed, ``(S,)``. Each image is encoded only once; the cell alone runs over the series."""
+    model.eval()  # stochastic units draw no noise
     validation = model.encode_shared(data.validation_images)
     test = model.encode_shared(data.test_images)
     lengths = config.problem.lengths
@@ -150,4 +151,5 @@ def evaluate(config: Config, data: Data, model: Networks) -> dict[str, Tensor]:
         metrics["snapped/interpolation"] = mean_absolute(errors(rounded, validation, data.validation))
         for n, series in data.test.items():
             metrics[f"snapped/{n}"] = mean_absolute(errors(rounded, test, series))
+    model.train()
     return metrics

@@ -61,7 +61,7 @@ def chosen_seed(best: dict[str, Any]) -> int:
 
 
 def chosen_network(single: nn.Module, best: dict[str, Any]) -> nn.Module:
-    """``single``, loaded with the parameters that have the lowest validation error.
+    """``single``, loaded with the parameters that have the lowest validation error, in evaluation mode.
 
     Args:
         single: the network of one seed; changed in place.
@@ -70,4 +70,4 @@ def chosen_network(single: nn.Module, best: dict[str, Any]) -> nn.Module:
     parameters = {name: tensor[chosen_seed(best)] for name, tensor in best["parameters"].items()}
     example = next(iter(parameters.values()))
     single.to(example.device, example.dtype).load_state_dict(parameters)
-    return single
+    return single.eval()

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nalu import Adam, Ensemble, training_steps
+from nalu import Adam, Ensemble, after_step_, training_steps
 from nalu.schedules import cosine
 from nalu.training.scheduled import Scheduled
 from nalu.training.steps import Step
@@ -103,6 +103,7 @@ def train(config: Config, state: State | None = None) -> Iterator[Snapshot]:
         model.clip_grad_norm_(recipe.clip)
         adam.param_groups[0]["lr"] = learning_rate(step)
         adam.step()
+        after_step_(model)
         return ()
 
     train_step, steps = second_order_step if second_order else first_order_step, range(start, config.steps)
@@ -119,10 +120,12 @@ def error(prediction: Tensor, target: Tensor, loss: Loss) -> Tensor:
 def evaluate(model: Ensemble, data: Data) -> dict[str, Tensor]:
     """Metrics of every seed, ``(S,)``: mean absolute errors, and fractions of numbers that are correct when rounded."""
     metrics = {}
+    model.eval()  # stochastic units draw no noise
     for name, (x, y) in {"train": data.train, "interpolation": data.validation, "extrapolation": data.test}.items():
         deviation = (model(x) - y).abs()
         metrics[f"{name}/error"] = deviation.mean(dim=1)
         metrics[f"exact/{name}"] = (deviation < 0.5).to(y.dtype).mean(dim=1)
+    model.train()
     return {**metrics, "solved": metrics["exact/extrapolation"] == 1}
 
 

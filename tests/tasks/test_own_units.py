@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from torch import Tensor
 
+from nalu import SNMU
+from nalu.units.base import ClippedUnit
 from nalu.units.catalogue import UNITS, find_unit, installed_units
 from tasks.harness.cells import check_cell, is_own, load_own, short_name
 from tasks.harness.errors import OptionError, UserError
 from tasks.harness.registry import load_task
 from tasks.harness.report.report import report
 from tasks.harness.training.run import run
+from tasks.harness.training.trained_seed import load_trained_chunks
 from tests.helpers import call
 
 MODULE = '''
@@ -27,9 +31,10 @@ class Plain(nn.Module):
     def __init__(self, in_features, out_features):
         super().__init__()
         self.weight = nn.Parameter(0.1 * torch.randn(out_features, in_features))
+        self.temperature = nn.Parameter(torch.ones(()))
 
     def forward(self, x):
-        return x @ self.weight.mT
+        return x @ self.weight.mT * self.temperature
 
 
 class Broken(nn.Module):
@@ -100,10 +105,12 @@ def test_a_plain_module_is_trained_recorded_and_reported(
     (chapter,) = report([tmp_path / "run"])
     assert [run.options for run in chapter.runs] == [config.to_dict()]
     assert any(short_name(unit) in cell for table in chapter.tables for row in table.rows for cell in row)
+    drawn = dict(task.figures(chapter.runs))
+    assert drawn.keys() or name == "gridworld_time"
     assert package not in sys.modules, "a record must not make a report import what it names"
 
 
-SOME = ("nalu", "nac-mul", "gated-nau-nmu", "nmru")
+SOME = ("nalu", "nac-mul", "gated-nau-nmu", "nmru", "snmu")
 
 
 @pytest.mark.parametrize(
@@ -115,6 +122,8 @@ def test_units_of_the_catalogue_can_stand_in(name: str, units: Iterable[str]) ->
     """In the arithmetic tasks too: tests/nalu/units/test_units.py."""
     for unit in units:
         *_, last = load_task(name).train(tiny(name, unit))
+        W = getattr(getattr(last.model, "template", None), "hidden", None)
+        assert not isinstance(W, ClippedUnit) or W.W_hat.abs().max() <= 1, "after_step_ was not called"
         assert last.step == 2
         assert last.metrics["interpolation/error"].shape == (2,), unit
 
@@ -170,3 +179,30 @@ def test_entry_points_give_units_a_name(package: str, tmp_path: Path) -> None:
     assert is_own("plain")
     assert find_unit("plain").build(2, 1).weight.shape == (1, 2)
     assert any("identity_element" in lack for lack in load_own("plain"))
+
+
+@pytest.mark.parametrize("name", ["identity", "blog_example", "number_translation", "mnist_counting", "gridworld_time"])
+def test_evaluations_draw_no_noise(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SNMU draws noise in training only."""
+    seen: list[bool] = []
+    forward = SNMU.forward
+
+    def watched(self: SNMU, x: Tensor) -> Tensor:
+        seen.append(self.training)
+        return forward(self, x)
+
+    monkeypatch.setattr(SNMU, "forward", watched)
+    snapshots = load_task(name).train(tiny(name, "snmu"))
+    next(snapshots)
+    assert False in seen
+    assert next(snapshots).model.training, "training goes on in training mode"
+
+
+def test_a_run_of_a_unit_that_is_gone_is_one_line(package: str, tmp_path: Path) -> None:
+    task = load_task("identity")
+    run(task, tiny("identity", f"{package}:Plain"), tmp_path / "run")
+    sys.modules.pop(package)
+    sys.path.remove(str(tmp_path / "package"))
+    find_unit.cache_clear()
+    with pytest.raises(UserError, match="cannot import the unit"):
+        load_trained_chunks(task, tmp_path / "run")

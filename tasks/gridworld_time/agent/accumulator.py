@@ -13,6 +13,7 @@ from torch.func import functional_call, vmap
 
 from nalu import NAC, NAU
 from nalu.functional import linear
+from nalu.inspection import Weighted
 from nalu.units.catalogue import constructor
 
 
@@ -78,6 +79,11 @@ class PerSeed(nn.Module):
         super().__init__()
         self.unit = unit
         self._dimensions = {name: tensor.ndim for name, tensor in _tensors(unit).items()}
+
+    @property
+    def W(self) -> Tensor | None:
+        """The main effective weights of the unit; None for a unit that does not give them."""
+        return self.unit.effective_weights().get("") if isinstance(self.unit, Weighted) else None
 
     def forward(self, x: Tensor) -> Tensor:
         tensors = _tensors(self.unit)

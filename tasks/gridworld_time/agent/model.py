@@ -82,6 +82,6 @@ class Agents(nn.Module):
 
     def finite(self) -> Tensor:
         """Whether all parameters of an agent are finite, ``(S,)``."""
-        cores = torch.stack([p.flatten(1).isfinite().all(dim=1) for p in self.core.parameters()]).all(dim=0)
+        cores = torch.stack([p.reshape(len(self), -1).isfinite().all(dim=1) for p in self.core.parameters()]).all(dim=0)
         encoders = [torch.stack([p.isfinite().all() for p in encoder.parameters()]).all() for encoder in self.encoders]
         return cores & torch.stack(encoders)

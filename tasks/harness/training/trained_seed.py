@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from tasks.harness.cells import is_own, load_own
 from tasks.harness.config import require
 from tasks.harness.contract import State, Task
 from tasks.harness.errors import UserError
@@ -72,4 +73,7 @@ def load_trained_chunks(task: Task, directory: Path) -> list[tuple[Any, State]]:
     newest = checkpoint.newest(directory)
     if newest is None:
         raise UserError(f"--run needs a checkpoint, but {directory} has no intact one")
-    return chunks_of(task.config.from_dict(stored["config"]), newest.state)
+    config = task.config.from_dict(stored["config"])
+    if config.unit_name is not None and is_own(config.unit_name):
+        load_own(config.unit_name)
+    return chunks_of(config, newest.state)
