@@ -90,5 +90,6 @@ def _references(axes: Axes, times: Sequence[int]) -> None:
     }
     for label, (curve, style) in curves.items():
         axes.plot(times, curve(times, rules) / best, linestyle=style, color="0.5", linewidth=1, label=label)
-    axes.axvline(FAR_T, color="0.5", linewidth=0.8)
-    axes.text(FAR_T, 0.02, f" {FAR_T}: end of the paper's NAC agent", fontsize="x-small", color="0.4")
+    if times[-1] >= FAR_T:
+        axes.axvline(FAR_T, color="0.5", linewidth=0.8)
+        axes.text(FAR_T, 0.02, f" {FAR_T}: end of the paper's NAC agent", fontsize="x-small", color="0.4")

@@ -22,7 +22,7 @@ from tasks.harness.files import CONFIG, METRICS, SEED_SUMMARY, SUMMARY, read_jso
 from tasks.harness.registry import load_task
 from tasks.harness.training.chunks import in_seed_chunks
 from tasks.harness.training.processes import Processes
-from tests.helpers import copied_metrics, wait_until
+from tests.helpers import copied_metrics, heed_interrupts, wait_until
 
 FAILS, DIES, LARGE = 113, 214, 315
 """Seeds that make a process raise an error, be killed, or send a large state."""
@@ -145,7 +145,8 @@ def test_too_few_processes_are_refused(tmp_path: Path) -> None:
 def test_all_processes_end_with_the_main_one(tmp_path: Path, number: int) -> None:
     run_directory = tmp_path / "run"
     command = [*COMMAND, "--processes", "2", "--out", str(run_directory)]
-    with subprocess.Popen([*command, "--steps", "10000000"], stderr=subprocess.PIPE) as main:
+    long = [*command, "--steps", "10000000"]
+    with subprocess.Popen(long, stderr=subprocess.PIPE, preexec_fn=heed_interrupts) as main:
         metrics = run_directory / METRICS
         wait_until(lambda: metrics.exists() and len(metrics.read_text().splitlines()) > 50)
         family = processes_below(main.pid)
