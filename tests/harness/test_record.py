@@ -1,5 +1,6 @@
 """Records and checkpoints are read back, complete or damaged."""
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,21 @@ def test_a_record_damaged_in_the_middle_is_refused(tmp_path: Path, line: str) ->
 def test_a_record_with_only_a_header_is_empty(tmp_path: Path) -> None:
     record = Record.load(write(tmp_path, "step,seed,loss\n"))
     assert len(record.steps) == len(record.seeds) == 0
+
+
+def test_a_long_record_is_held_in_little_more_than_its_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    rows = (f"{step},{seed},0.123456789,0.123456789\n" for step in range(4000) for seed in range(5))
+    path.write_text("step,seed,interpolation/error,extrapolation/error\n" + "".join(rows))
+    tracemalloc.start()
+    try:
+        record = Record.load(path)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    numbers = 4000 * 5 * 4
+    assert record["extrapolation/error"].shape == (4000, 5)
+    assert peak < 20 * numbers  # 8 bytes a number, and room to grow; a list of Python's numbers takes 32
 
 
 @pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "step,seed,loss\n0,1,apple\n"])
