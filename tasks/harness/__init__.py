@@ -8,6 +8,7 @@ folders are the machinery:
 - ``training``: one run, its processes and its signals
 - ``rundir``: the files of a run: recorder, checkpoints, TensorBoard, lock
 - ``sweep``: many runs, and the engines that train them
+- ``compare``: units beside each other, equally tuned
 - ``report``: tables, figures and the page of many runs, and the committed evidence
 - ``terminal``: progress bars and tables on a terminal
 - ``skeleton``: the files that ``nalu new-task`` copies

@@ -81,6 +81,8 @@ class UnitComparison:
     """Makes the options from the unit, the problem, the profile (quick or standard) and the learning rate."""
     success: Callable[[FinishedRun], np.ndarray]
     """The success of every seed, from 0 to 1, ``(S,)``."""
+    solved_at: Callable[[FinishedRun], np.ndarray]
+    """The steps at which seeds (or the parts of a seed) were first solved; NaN where unsolved."""
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,6 @@ from functools import cache
 import numpy as np
 
 CONFIDENCE = 0.95
-RESAMPLES = 10_000
-"""Of a bootstrap."""
 
 
 def rate(successes: np.ndarray) -> dict[str, float | int]:
@@ -53,27 +51,36 @@ def describe(values: np.ndarray) -> dict[str, float | None]:
     return {name: value if math.isfinite(value) else None for name, value in result.items()}
 
 
+def bounded_mean(
+    values: np.ndarray, bounds: tuple[float, float], level: float = 1 - CONFIDENCE
+) -> tuple[float, float, float]:
+    """The mean over seeds of values that lie between two bounds, and its confidence interval.
+
+    The interval is Student's t interval of the values and one further value at each bound. Bonett & Price (2012)
+    add such a pair for the difference of paired proportions. It stays wide where all seeds agree. At the small levels
+    of many comparisons, a bootstrap of 10 seeds would reject a true zero 6 times too often.
+
+    Args:
+        values: one value per seed, ``(S,)``.
+        bounds: the lowest and the highest possible value.
+        level: the probability that the interval misses the true mean.
+    """
+    from scipy import stats  # takes a second to import; most commands do not need it
+
+    extended = np.append(values, bounds)
+    reach = float(stats.sem(extended) * stats.t.ppf(1 - level / 2, max(len(values) - 1, 1)))
+    centre = float(extended.mean())
+    return float(values.mean()), max(centre - reach, bounds[0]), min(centre + reach, bounds[1])
+
+
 def paired_difference(ours: np.ndarray, theirs: np.ndarray, level: float) -> tuple[float, float, float]:
     """The mean difference of two successes in [0, 1] over the same seeds, and its confidence interval.
-
-    The interval is that of the bootstrap over seeds (percentiles of 10 000 resamples). Where the difference is equal on
-    all seeds, resampling shows no spread; the interval then reaches as far on both sides as the Wilson interval of no
-    success among as many seeds.
 
     Args:
         ours, theirs: one value per seed, ``(S,)``, in the order of the seeds; NaN counts as 0.
         level: the probability that the interval misses the true difference.
     """
-    difference = np.nan_to_num(ours) - np.nan_to_num(theirs)
-    seeds, mean = len(difference), float(difference.mean())
-    if np.ptp(difference) == 0:
-        from scipy import stats
-
-        reach = float(stats.binomtest(0, seeds).proportion_ci(1 - level, method="wilson").high)
-        return mean, max(mean - reach, -1.0), min(mean + reach, 1.0)
-    drawn = np.random.default_rng(0).integers(seeds, size=(RESAMPLES, seeds))
-    low, high = np.quantile(difference[drawn].mean(axis=1), [level / 2, 1 - level / 2])
-    return mean, float(low), float(high)
+    return bounded_mean(np.nan_to_num(ours) - np.nan_to_num(theirs), (-1.0, 1.0), level)
 
 
 def bands(values: np.ndarray) -> np.ndarray:

@@ -29,4 +29,9 @@ def success(run: FinishedRun) -> np.ndarray:
     return np.mean([run.per_seed[f"solved/{name}"] for name in RANGES], axis=0)
 
 
-COMPARISON = UnitComparison(RIVALS, (0.001, 0.005, 0.02), config, success)
+def solved_at(run: FinishedRun) -> np.ndarray:
+    """The step at which each seed solved each range, ``(9 S,)``; NaN where unsolved."""
+    return np.concatenate([run.per_seed[f"solved_at_step/{name}"] for name in RANGES])
+
+
+COMPARISON = UnitComparison(RIVALS, (0.001, 0.005, 0.02), config, success, solved_at)

@@ -28,4 +28,9 @@ def success(run: FinishedRun) -> np.ndarray:
     return run.per_seed["solved"]
 
 
-COMPARISON = UnitComparison(RIVALS, (0.003, 0.03, 0.1), config, success)
+def solved_at(run: FinishedRun) -> np.ndarray:
+    """The step at which each seed was solved, ``(S,)``; NaN where unsolved."""
+    return run.per_seed["solved_at_step"]
+
+
+COMPARISON = UnitComparison(RIVALS, (0.003, 0.03, 0.1), config, success, solved_at)

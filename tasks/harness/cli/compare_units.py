@@ -22,7 +22,7 @@ from tasks.harness.sweep.local_engine import LocalEngine
 from tasks.harness.sweep.ray_engine import RayEngine
 from tasks.harness.sweep.sweep import Engine, sweep
 from tasks.harness.tables import markdown
-from tasks.harness.terminal.sanitize import sanitize
+from tasks.harness.terminal.sanitize import is_text, sanitize
 from tasks.harness.terminal.show import show
 
 
@@ -48,6 +48,7 @@ class Compare:
     """Run on processes of this machine, or on Ray."""
 
     def __post_init__(self) -> None:
+        require(self.out is None or is_text(str(self.out)), f"--out must be a path in UTF-8, got {self.out}")
         check_cell("--cell", self.cell, tuple(UNITS))
         for unit in self.against or ():
             check_cell("--against", unit, tuple(UNITS))
@@ -64,12 +65,17 @@ class Compare:
                 print(sanitize(lack))
         out = self.out or Path("runs") / "compare" / f"{short_name(self.cell)}-{self.profile}"
         contests = self._contests(out)
+        out.mkdir(parents=True, exist_ok=True)  # an error now, not after the estimate, once for each run
+        require(os.access(out, os.W_OK), f"--out must be a directory to write to, got {out}")
         workers = self.workers or os.cpu_count() or 1
         engine: Engine = RayEngine(None, workers) if self.engine == "ray" else LocalEngine(workers)
         units = [(contest, unit) for contest in contests for unit in contest.units]
         tuning = [job for contest, unit in units for job in contest.tuning_jobs(unit)]
-        longest = [contest.any_job(unit) for contest, unit in units]
-        if open_jobs := [job for job in [*tuning, *longest] if not job.complete]:
+        reported = [contest.expected_job(unit) for contest, unit in units]
+        kept = sum(job.complete for job in [*tuning, *reported])
+        if kept and any(is_own(unit) for _, unit in units):
+            print(sanitize(f"{kept} runs are kept from before; if a unit has changed since, delete {out}"))
+        if open_jobs := [job for job in [*tuning, *reported] if not job.complete]:
             print(f"{len(open_jobs)} runs to do, {engine.workers} at a time; measuring ...", flush=True)
             print(f"estimate: about {format_duration(estimate(open_jobs, engine.workers))}", flush=True)
         sweep(tuning, engine)
@@ -90,18 +96,19 @@ class Compare:
             with contextlib.suppress(UserError):  # a broken task of another package harms no other command
                 if (comparison := (task := load_task(name)).comparison) is not None:
                     comparing[task.command] = task, comparison
-        wanted = [as_command(name) for name in self.tasks or comparing]
+        wanted = dict.fromkeys(as_command(name) for name in self.tasks or comparing)
         for name in wanted:
             require(name in comparing, f"--tasks must be among {', '.join(comparing)}, got {name}")
         known = dict.fromkeys(problem for _, comparison in comparing.values() for problem in comparison.rivals)
-        problems = self.op or find_unit(self.cell).operations
+        problems = dict.fromkeys(self.op or find_unit(self.cell).operations)
         for problem in problems:
             require(problem in known, f"--op must be among {', '.join(known)}, got {problem}")
         contests = []
         for name in wanted:
             task, comparison = comparing[name]
             for problem in problems:
-                others = [unit for unit in self.against or comparison.rivals.get(problem, ()) if unit != self.cell]
+                given = dict.fromkeys(self.against or comparison.rivals.get(problem, ()))
+                others = [unit for unit in given if unit != self.cell]
                 if problem in comparison.rivals and others:
                     contests.append(Contest(task, comparison, problem, (self.cell, *others), self.profile, out))
         if not contests:

@@ -89,7 +89,7 @@ def guarded(command: Callable[[], None]) -> NoReturn:
         command()
         sys.stdout.flush()
     except KeyboardInterrupt:
-        message = "interrupted. Progress is saved; continue with --resume (nalu reproduce resumes by itself)"
+        message = "interrupted. Progress is saved; continue with --resume (reproduce and compare resume by themselves)"
         _fail(message, status=130)
     except BrokenPipeError:
         os._exit(0)  # the reader of our output has closed it

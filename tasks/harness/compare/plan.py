@@ -52,8 +52,10 @@ class Contest:
         """One run for each learning rate, in their order."""
         return [self._job(unit, rate, tuning=True) for rate in self.comparison.learning_rates]
 
-    def any_job(self, unit: str) -> Job:
-        """A run as long as the reported one, to estimate its time."""
+    def expected_job(self, unit: str) -> Job:
+        """The reported run, or one as long as it while the tuning jobs are not complete."""
+        if all(job.complete for job in self.tuning_jobs(unit)):
+            return self.best_job(unit)
         return self._job(unit, self.comparison.learning_rates[0], tuning=False)
 
     def best_job(self, unit: str) -> Job:
